@@ -253,8 +253,8 @@ class Ablation:
             return
         say(f"\n== {variant.text}, seed {seed} ==")
         config = self._with_folders(variant, seed)
-        dev = _corpus(config.data.dev, "dev")
-        sources, references = _corpus(config.data.test, "test")
+        dev = _read_corpora(config.data.dev, "dev")
+        sources, references = _read_corpora(config.data.test, "test")
         run = train(config)
         translator = Translator.load(
             run.best, device=config.runtime.device, threads=config.runtime.threads
@@ -287,19 +287,24 @@ def _preparation_settings(config: Config) -> tuple[Any, Any]:
     return config.tokenizer.model_copy(update={"sampling": None}), config.data
 
 
-def _corpus(corpus: CorpusSettings | None, name: str) -> tuple[list[str], list[str]]:
-    """Return both sides of a corpus.
+def _read_corpora(
+    corpora: Sequence[CorpusSettings] | None, name: str
+) -> tuple[list[str], list[str]]:
+    """Return both sides of some corpora.
 
     Args:
-        corpus: The settings of the corpus.
-        name: Its name among the settings.
+        corpora: The settings of the corpora.
+        name: Their name among the settings.
 
     Raises:
         UsageError: The recipe names no such corpus.
     """
-    if corpus is None:
+    if corpora is None:
         raise UsageError(f"data.{name}: the recipe names none; add its `source` and `target`.")
-    return read_corpus(corpus.source, corpus.target)
+    sides = (
+        [path for each in corpora for path in getattr(each, side)] for side in ("source", "target")
+    )
+    return read_corpus(*sides)
 
 
 def _translate(translator: Translator, sources: Sequence[str], **search: Any) -> list[str]:

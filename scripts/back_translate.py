@@ -51,9 +51,10 @@ from nmt.config.serialize import dump_config
 from nmt.config.settings import Config
 from nmt.console import say
 from nmt.data.hashing import in_validation_split
+from nmt.data.pair_files import read_corpus_pairs
 from nmt.errors import DataError, NmtError, UsageError
 from nmt.runtime.atomic_files import atomic_file, read_json, write_text
-from nmt.text.lines import count_lines, pair_with_source, read_input_lines, read_lines, read_pairs
+from nmt.text.lines import count_lines, pair_with_source, read_input_lines, read_lines
 
 TAG = "<BT>"
 
@@ -138,10 +139,10 @@ class Recipe:
                 "from the text, or set it to false."
             )
         data = self.config.data
-        if any(corpus is not None and corpus.pairs for corpus in (data.train, data.dev, data.test)):
+        if any(len(each) > 1 or each[0].pairs for each in data.corpora.values()):
             raise UsageError(
-                "back-translation needs two files for each corpus: give `source` and `target` in "
-                "place of `pairs`."
+                "back-translation needs one corpus of two files each for train, dev and test: give "
+                "`source` and `target` in place of a list or of `pairs`."
             )
         if self.config.training.guided_alignment.alignments:
             raise UsageError(
@@ -245,7 +246,7 @@ class Recipe:
         sides = [self.folder / f"dev.{side}" for side in ("source", "target")]
         dev_pairs = all_pairs = 0
         with atomic_file(sides[0]) as sources, atomic_file(sides[1]) as targets:
-            for pair in read_pairs(data.train.source, data.train.target, data.on_bad_utf8):
+            for pair in read_corpus_pairs(data.train, data.on_bad_utf8):
                 all_pairs += 1
                 share, seed = data.validation_split, data.split_seed
                 if in_validation_split(pair.source, pair.target, share, seed):
@@ -277,13 +278,11 @@ class Recipe:
         ]
         if "--sample" in self.search:
             swapped.append("training.label_smoothing=0")
-        for name in ("train", "dev", "test"):
-            corpus = getattr(data, name)
-            if corpus is not None:
-                swapped += [
-                    f"data.{name}.source={_json_list(corpus.target)}",
-                    f"data.{name}.target={_json_list(corpus.source)}",
-                ]
+        for name, (corpus,) in data.corpora.items():
+            swapped += [
+                f"data.{name}.source={_json_list(corpus.target)}",
+                f"data.{name}.target={_json_list(corpus.source)}",
+            ]
         file = self.folder / "backward.yaml"
         changed = load_config(self.options.config.absolute(), [*self.changes, *swapped])
         write_text(file, dump_config(changed))
@@ -324,7 +323,7 @@ class Recipe:
 
         With `--longer`, the updates grow with the number of pairs.
         """
-        train, training = self.config.data.train, self.config.training
+        (train,), training = self.config.data.train, self.config.training
         own_pairs = sum(count_lines(path) for path in train.source)
         times = self.options.times or max(1, round(pairs / max(1, own_pairs)))
         say(f"forward: {own_pairs:,} pairs of its own, {times} times, and {pairs:,} synthetic ones")
@@ -343,7 +342,7 @@ class Recipe:
             times: How often the own pairs are named.
             updates: The number of updates, None for that of the configuration.
         """
-        train = self.config.data.train
+        (train,) = self.config.data.train
         tags = [self.options.tag] if self.options.tag else []
         symbols = [*self.config.tokenizer.user_symbols, *tags]
         sources = [*train.source * times, self._synthetic("source")]

@@ -111,7 +111,7 @@ def next_commands(corpus: Corpus, texts: Sequence[Prepared], folder: Path) -> li
 def _has_texts(config: str, settings: Sequence[str]) -> bool:
     """Return whether the train and dev texts of a configuration are there. Warn where not."""
     data = load_config(CONFIGS / config, settings).data
-    corpora = [corpus for corpus in (data.train, data.dev) if corpus is not None]
+    corpora = [corpus for corpora in (data.train, data.dev or ()) for corpus in corpora]
     files = [path for corpus in corpora for path in (*corpus.source, *corpus.target)]
     for path in files:
         if not path.is_file():

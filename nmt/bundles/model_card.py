@@ -8,7 +8,15 @@ from nmt.config.settings import Config, SearchSettings
 _SEARCH = "- search: "
 """The beginning of the line that shows the default search settings."""
 
-_SHOWN_ELSEWHERE = ("dev", "dev_signatures", "training_seconds", "data", "machine", "versions")
+_SHOWN_ELSEWHERE = (
+    "dev",
+    "dev_signatures",
+    "dev_groups",
+    "training_seconds",
+    "data",
+    "machine",
+    "versions",
+)
 
 
 def model_card(
@@ -87,6 +95,10 @@ def _score_paragraphs(config: Config, provenance: Mapping[str, Any]) -> list[str
     ]
     if not lines:
         return []
+    lines += [
+        f"{label}: " + ", ".join(f"{name} {plain_text(value)}" for name, value in values.items())
+        for label, values in provenance.get("dev_groups", {}).items()
+    ]
     beam = config.training.validation.beam_size
     return [f"On dev, with beam {beam}, at the best update:", _list(lines)]
 

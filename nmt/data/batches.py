@@ -139,6 +139,7 @@ def plan_epoch(
     seed: int,
     epoch: int,
     by: BatchBy = "tokens",
+    pairs: NDArray[np.int64] | None = None,
 ) -> list[NDArray[np.int64]]:
     """Return the batches of an epoch in their order, each as the indices of its pairs.
 
@@ -151,9 +152,10 @@ def plan_epoch(
         by: The unit of `batch_size`. With `tokens`, the number of pairs times the longest side,
             including EOS, is at most `batch_size`. A longer pair is a batch of its own. With
             `sentences`, a batch has `batch_size` pairs, or fewer at the end of a pool.
+        pairs: The indices of the pairs of the epoch. None: all pairs of the corpus.
     """
     random = np.random.default_rng((seed, epoch))
-    order = random.permutation(len(source_lengths))
+    order = random.permutation(len(source_lengths) if pairs is None else pairs)
     batches: list[NDArray[np.int64]] = []
     for begin in range(0, len(order), _POOL):
         pool = order[begin : begin + _POOL]

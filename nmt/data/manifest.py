@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from nmt.config.settings.data import LANGUAGE_TAG
 from nmt.data.input_files import Inputs
 from nmt.errors import DataError, UsageError, describe_wrong_value
 from nmt.runtime.atomic_files import write_text
@@ -211,6 +212,17 @@ class PartReport(Record):
     tags: tuple[str, ...]
     pairs_read: int
     pairs_kept: int
+
+    @property
+    def title(self) -> str:
+        """The name with the label, for tables."""
+        return f"{self.name} ({self.label})"
+
+    @property
+    def label(self) -> str:
+        """The language pair, with the tag of the corpus: `en-de`, or `en-de web`."""
+        tags = [tag for tag in self.tags if not tag.startswith(LANGUAGE_TAG)]
+        return " ".join(["-".join(self.languages), *tags])
 
 
 class CorpusReport(Record):

@@ -185,6 +185,8 @@ _CHARACTERS_SHOWN = 40
 def drop_table(name: str, report: CorpusReport) -> str:
     """Return a table of the kept pairs and of the dropped pairs by reason, with an example each.
 
+    Several corpora have a row each.
+
     Args:
         name: The name of the corpus.
         report: The report of the corpus.
@@ -204,6 +206,12 @@ def drop_table(name: str, report: CorpusReport) -> str:
             )
             if reason not in selecting_reasons():
                 lines += map(_example_line, report.examples.get(reason, ())[:1])
+    if len(report.parts) > 1:
+        width = max(len(part.title) for part in report.parts)
+        lines += [
+            f"  {part.title:<{width}}  {part.pairs_read:,} pairs read, {part.pairs_kept:,} kept"
+            for part in report.parts
+        ]
     return "\n".join(lines)
 
 

@@ -26,6 +26,7 @@ from nmt.alignment.link_dataset import PairLinks
 from nmt.config.settings.tokenizer import SubwordSamplingSettings
 from nmt.data.batches import Batch, BatchBy, full_bucket_lengths, make_batch, plan_epoch
 from nmt.data.binary_dataset import Corpus
+from nmt.data.corpus_weights import CorpusWeights
 from nmt.tokenizers.subword_regularization import SubwordSampler
 from nmt.tokenizers.tokenizer import TokenizerPair
 
@@ -180,6 +181,7 @@ class BatchLoader:
         links: The links that guide attention, or None. They do not go with sampling, which changes
             the subwords.
         batch_by: See `plan_epoch`.
+        weights: The weights of the corpora of train. None: each epoch has all pairs.
     """
 
     corpus: Corpus
@@ -190,13 +192,15 @@ class BatchLoader:
     bucketed: bool = False
     links: PairLinks | None = None
     batch_by: BatchBy = "tokens"
+    weights: CorpusWeights | None = None
 
     def plan(self, epoch: int) -> list[NDArray[np.int64]]:
         """Return the batches of an epoch, each as the indices of its pairs."""
         lengths = (self.corpus.source_lengths, self.corpus.target_lengths)
         if self.bucketed:
             lengths = (full_bucket_lengths(lengths[0]), full_bucket_lengths(lengths[1]))
-        return plan_epoch(*lengths, self.batch_size, self.seed, epoch, self.batch_by)
+        pairs = None if self.weights is None else self.weights.epoch_pairs(self.seed, epoch)
+        return plan_epoch(*lengths, self.batch_size, self.seed, epoch, self.batch_by, pairs)
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """Yield the batches of an epoch, made in a background thread.

@@ -92,6 +92,7 @@ class BestModelWriter:
             "chosen_by": chosen_by,
             "dev": json_numbers(validation.metrics),
             "dev_signatures": validation.signatures,
+            **({"dev_groups": json_numbers(validation.groups)} if validation.groups else {}),
             "train_fingerprint": self.loader.corpus.fingerprint,
             "batch_size": self.loader.batch_size,
             "precision": self.runtime.choices.precision,

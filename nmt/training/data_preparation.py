@@ -6,10 +6,11 @@ import numpy as np
 
 from nmt.alignment.guided_links import GUIDANCE_FILE, open_guidance, prepare_guidance
 from nmt.alignment.link_dataset import PairLinks
-from nmt.config.settings import Config
+from nmt.config.settings import Config, DataSettings
 from nmt.console import say, warn
 from nmt.data.binarize import DATA_FILES, binarize, binarize_settings, dev_text_path
 from nmt.data.binary_dataset import Corpus
+from nmt.data.corpus_weights import CorpusWeights
 from nmt.data.input_files import Inputs, check_languages, check_unchanged, describe_inputs
 from nmt.data.manifest import MANIFEST, Manifest
 from nmt.data.prepared_folder_rules import (
@@ -31,6 +32,21 @@ _LINES_SHOWN = 8
 
 
 @dataclass(frozen=True)
+class DevGroup:
+    """The pairs of dev in one language pair.
+
+    Attributes:
+        target_language: The name of the target language.
+        tags: The number of tags at the start of each source.
+        pairs: The indices of the pairs, in rising order.
+    """
+
+    target_language: str
+    tags: int
+    pairs: list[int]
+
+
+@dataclass(frozen=True)
 class PreparedData:
     """The corpora of a run, ready for training.
 
@@ -49,6 +65,31 @@ class PreparedData:
     dev_target: list[str]
     manifest: Manifest
     links: PairLinks | None = None
+
+    @property
+    def dev_groups(self) -> dict[str, DevGroup]:
+        """The pairs of dev by language pair and tag, such as `en-de`, in the order of dev."""
+        groups: dict[str, DevGroup] = {}
+        first = 0
+        for part in self.manifest.dev.parts:
+            pairs = range(first, first + part.pairs_kept)
+            if pairs:
+                group = DevGroup(part.languages[1], len(part.tags), [])
+                groups.setdefault(part.label, group).pairs.extend(pairs)
+            first += part.pairs_kept
+        return groups
+
+    def weights(self, settings: DataSettings) -> CorpusWeights | None:
+        """Return the weights of the corpora of train, None where an epoch has all pairs.
+
+        Args:
+            settings: The data settings.
+        """
+        weights = [corpus.weight for corpus in settings.train]
+        if len(weights) == 1 or None in weights:
+            return None
+        sizes = [part.pairs_kept for part in self.manifest.train.parts]
+        return CorpusWeights(sizes, [weight for weight in weights if weight is not None])
 
 
 def prepare_corpora(

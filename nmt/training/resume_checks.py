@@ -85,6 +85,9 @@ def check_settings(
     new = config.training.accumulate * world.size
     if old != new:
         differences.append(SettingDifference(_accumulation_key(world), old, new))
+    before, now = ([corpus.weight for corpus in each.data.train] for each in (saved_config, config))
+    if before != now:
+        differences.append(SettingDifference("data.train.weight", before, now))
     fixed = [
         difference.key
         for difference in differences

@@ -272,6 +272,7 @@ def _train(
             config.training.cuda_graphs,
             data.links,
             config.training.batch_by,
+            data.weights(config.data),
         )
 
     # A checkpoint of an earlier version lacks its budget, which the settings then have.
@@ -290,6 +291,7 @@ def _train(
     machine = runtime.describe() + (", CUDA graphs" if recorder is not None else "")
     machine += f", {ranks.size} processes" if ranks.size > 1 else ""
     _log_start(log, bundle, loader, machine, state)
+    _log_weights(log, loader, data)
     _warn_of_references(log, validator, config)
     warn_of_idle_ranks(ranks, loader, state.epoch)
     trainer = Trainer(
@@ -331,6 +333,15 @@ def _log_start(
         runtime=machine,
         versions=software_versions(),
     )
+
+
+def _log_weights(log: TrainingLog, loader: BatchLoader, data: PreparedData) -> None:
+    """Log the number of pairs of each corpus in an epoch, where the corpora have weights."""
+    if loader.weights is None:
+        return
+    parts = zip(data.manifest.train.parts, loader.weights.counts, strict=True)
+    shares = [f"{part.title} {count:,} of {part.pairs_kept:,} pairs" for part, count in parts]
+    log.info(f"each epoch: {', '.join(shares)}")
 
 
 _DEFAULT_TOKENIZER = "13a"

@@ -390,6 +390,7 @@ class Trainer:
             self.state.update,
             **validation.metrics,
             noise=validation.noise,
+            **({"groups": validation.groups} if validation.groups else {}),
             seconds=validation.seconds,
             samples=[asdict(sample) for sample in validation.samples],
         )

@@ -9,7 +9,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +136,22 @@ class WorkerLog(TrainingLog):
 
 def json_numbers(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return values for JSON, which has no infinity: such a number is written as text."""
-    return {
-        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in record.items()
-    }
+    return {key: _json_value(value) for key, value in record.items()}
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return json_numbers(value)
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _flatten(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield each value with its key, and those of sections as `section/key`."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}/{below}", inner) for below, inner in _flatten(value))
+        else:
+            yield key, value
 
 
 class TensorBoardWriter:
@@ -176,7 +188,7 @@ class TensorBoardWriter:
         self._write(file_version="brain.Event:2")
 
     def add(self, kind: str, update: int, values: Mapping[str, Any]) -> None:
-        """Write the numbers among the values, as scalars `kind/key`.
+        """Write the numbers among the values, as scalars `kind/key`, also those in sections.
 
         Args:
             kind: The kind of record.
@@ -185,7 +197,7 @@ class TensorBoardWriter:
         """
         scalars = [
             self._summary.Value(tag=f"{kind}/{key}", simple_value=value)
-            for key, value in values.items()
+            for key, value in _flatten(values)
             if isinstance(value, (int, float))
         ]
         if scalars:

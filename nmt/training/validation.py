@@ -1,11 +1,15 @@
 """Validation on dev: cross-entropy, perplexity, and BLEU and chrF of detokenized translations."""
 
+import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from statistics import fmean
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nmt.bundles.bundle import Bundle
 from nmt.config.registry import SCORE_METRICS
@@ -14,14 +18,14 @@ from nmt.console import LineLog, progress
 from nmt.data.batches import make_batch, plan_in_order
 from nmt.evaluation.input_checks import count_four_grams, unspaced_text_warning
 from nmt.evaluation.metrics import FourGrams, MetricValue, deciding_value, metric, perplexity
-from nmt.evaluation.scores import score
+from nmt.evaluation.scores import Score, bleu_tokenizer, score
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime
 from nmt.runtime.distributed import SINGLE_PROCESS, Ranks
 from nmt.search.decode_corpus import decode_corpus
 from nmt.search.logits_processors import LengthLimits
 from nmt.text.characters import normalize_for_comparison
-from nmt.training.data_preparation import PreparedData
+from nmt.training.data_preparation import DevGroup, PreparedData
 from nmt.translation.segments import split_line
 
 _LONGEST_SENTENCES = 8
@@ -55,6 +59,8 @@ class Validation:
         signatures: sacreBLEU's signatures, by metric.
         samples: Some translations.
         seconds: The duration in seconds.
+        groups: Where dev has several language pairs, the values of each by metric. The loss in
+            `metrics` is then that of all tokens, and any other value is the mean over the pairs.
     """
 
     metrics: dict[str, float]
@@ -62,6 +68,7 @@ class Validation:
     signatures: dict[str, str]
     samples: list[ValidationSample]
     seconds: float
+    groups: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def deciding_value(self, metric: str) -> MetricValue:
         """Return the value that counts for a metric that the settings name."""
@@ -78,7 +85,8 @@ class Validator:
         data: The corpora.
         runtime: The device and the precision.
         batch_tokens: See `plan_in_order`.
-        bleu_tokenizer: sacreBLEU's tokenizer for BLEU; None: 13a.
+        bleu_tokenizer: sacreBLEU's tokenizer for BLEU; None: 13a. If dev has several language
+            pairs, each has the tokenizer of its target language.
         ranks: The processes that share the work; each gets all results.
         log: Takes a line every 30 seconds.
     """
@@ -100,7 +108,7 @@ class Validator:
         self._runtime = runtime
         self._settings = bundle.config.training.validation
         self._batch_tokens = batch_tokens
-        self._bleu_tokenizer = bleu_tokenizer
+        self._groups = _find_groups(data, self._settings.max_sentences, bleu_tokenizer)
         self._metrics = translation_metrics(bundle.config.training)
         self._limits = LengthLimits(bundle.length_ratio)
         model_limit = bundle.config.model.max_source_tokens
@@ -125,58 +133,96 @@ class Validator:
             The result.
         """
         start = time.monotonic()
-        sentences = list(range(len(self._data.dev))[: self._settings.max_sentences])
+        sentences = [i for group in self._groups for i in group.translated]
         total = sum(len(self._segments(i)) for i in self._ranks.shard(sentences))
         with progress("validation", total, "sentences", by_time=True, log=self._log) as bar:
-            loss = self._cross_entropy(model)
+            losses = [self._cross_entropy(model, group.pairs) for group in self._groups]
             hypotheses = self._ranks.map_shards(
                 sentences, lambda local: self._translate(model, list(local), bar.advance)
             )
-        references = [self._data.dev_target[i] for i in sentences]
-        scores = score(
-            list(map(normalize_for_comparison, hypotheses)),
-            [list(map(normalize_for_comparison, references))],
-            self._metrics,
-            tokenize=self._bleu_tokenizer,
-        )
-        metrics = {"loss": loss, "perplexity": perplexity(loss)}
-        metrics |= {metric_score.metric: metric_score.value for metric_score in scores}
-        noise = {
-            metric_score.metric: metric_score.noise for metric_score in scores if metric_score.noise
-        }
         samples = [
-            ValidationSample(self._data.dev_source[i], references[i], hypotheses[i])
+            ValidationSample(
+                self._data.dev_source[sentences[i]],
+                self._data.dev_target[sentences[i]],
+                hypotheses[i],
+            )
             for i in _evenly_spread(len(hypotheses), self._settings.samples)
         ]
-        signatures = {metric_score.metric: metric_score.signature for metric_score in scores}
-        return Validation(metrics, noise, signatures, samples, time.monotonic() - start)
+        translations = iter(hypotheses)
+        scores = [
+            self._score(group, list(islice(translations, len(group.translated))))
+            for group in self._groups
+        ]
+        metrics = _loss_metrics(np.sum(losses, axis=0))
+        metrics |= {
+            each[0].metric: fmean(score.value for score in each)
+            for each in zip(*scores, strict=True)
+        }
+        groups = {}
+        if len(self._groups) > 1:
+            for group, loss, values in zip(self._groups, losses, scores, strict=True):
+                groups[group.label] = _loss_metrics(loss) | {
+                    each.metric: each.value for each in values
+                }
+        every_score = [each for values in scores for each in values]
+        return Validation(
+            metrics,
+            {each.metric: each.noise for each in reversed(every_score) if each.noise},
+            _join_signatures(every_score),
+            samples,
+            time.monotonic() - start,
+            groups,
+        )
+
+    def _score(self, group: "_Group", hypotheses: list[str]) -> list[Score]:
+        """Return the scores of the translations of a group."""
+        return score(
+            list(map(normalize_for_comparison, hypotheses)),
+            [list(map(normalize_for_comparison, self._references(group)))],
+            self._metrics,
+            tokenize=group.bleu_tokenizer,
+        )
 
     def four_grams(self) -> FourGrams:
-        """Return the counts of 4-grams of the references that translations are compared with."""
-        return count_four_grams([self._references], self._bleu_tokenizer)
+        """Return the counts of 4-grams of the references that translations are compared with.
+
+        If dev has several language pairs, they are those of the pair with the fewest.
+        """
+        counts = [
+            count_four_grams([self._references(group)], group.bleu_tokenizer)
+            for group in self._groups
+        ]
+        return min(counts, key=lambda each: each.long_references / max(1, each.references))
 
     def undivided_warning(self) -> str | None:
         """Return the warning that BLEU takes sentences for words; None where it does not."""
-        return unspaced_text_warning(self._references, self._bleu_tokenizer)
+        warnings = (
+            unspaced_text_warning(self._references(group), group.bleu_tokenizer)
+            for group in self._groups
+        )
+        return next(filter(None, warnings), None)
 
-    @property
-    def _references(self) -> list[str]:
-        return self._data.dev_target[: self._settings.max_sentences]
+    def _references(self, group: "_Group") -> list[str]:
+        return [self._data.dev_target[i] for i in group.translated]
 
     def decode_longest(self, model: Seq2Seq) -> None:
         """Decode the longest dev sentences, so that errors show before hours of training."""
         order = np.argsort(self._data.dev.source_lengths)[::-1]
         self._translate(model, [int(i) for i in order[:_LONGEST_SENTENCES]])
 
-    def _cross_entropy(self, model: Seq2Seq) -> float:
-        """Return the mean nats per target token of dev, end marks included."""
+    def _cross_entropy(self, model: Seq2Seq, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the nats and the number of the target tokens of some pairs, `[2]`.
+
+        End marks count as tokens.
+        """
         dev = self._data.dev
         was_training = model.training
         model.eval()
         total, tokens = 0.0, 0
-        plan = plan_in_order(dev.source_lengths, dev.target_lengths, self._batch_tokens)
+        lengths = dev.source_lengths[chosen], dev.target_lengths[chosen]
+        plan = plan_in_order(*lengths, self._batch_tokens)
         with torch.no_grad(), self._runtime.computing():
-            for pairs in self._ranks.shard(list(plan)):
+            for pairs in self._ranks.shard([chosen[batch] for batch in plan]):
                 batch = make_batch(
                     [dev.source(int(pair)) for pair in pairs],
                     [dev.target(int(pair)) for pair in pairs],
@@ -190,7 +236,7 @@ class Validator:
         model.train(was_training)
         totals = torch.tensor([total, tokens], dtype=torch.float64)
         self._ranks.all_reduce_tensors([totals])
-        return float(totals[0] / totals[1])
+        return totals.numpy()
 
     def _translate(
         self, model: Seq2Seq, sentences: list[int], on_decoded: Callable[[int], None] | None = None
@@ -214,8 +260,10 @@ class Validator:
         source: list[int] = self._data.dev.source(sentence).tolist()
         if len(source) <= self._max_source_tokens:
             return [source]
-        pieces = self._tokenizers.source.pieces(source)
-        return [source[run] for run in split_line(pieces, self._max_source_tokens)]
+        tags = next(group.tags for group in self._groups if sentence in group.translated)
+        text = source[tags:]
+        runs = split_line(self._tokenizers.source.pieces(text), self._max_source_tokens - tags)
+        return [[*source[:tags], *text[run]] for run in runs]
 
 
 def translation_metrics(settings: TrainingSettings) -> list[str]:
@@ -227,6 +275,70 @@ def translation_metrics(settings: TrainingSettings) -> list[str]:
     return [name for name in SCORE_METRICS.names() if name in required]
 
 
+@dataclass(frozen=True)
+class _Group:
+    """The pairs of dev in one language pair.
+
+    Attributes:
+        label: The language pair, and the tag of the corpus where there is one.
+        pairs: The indices of all its pairs, `[pairs]`.
+        translated: The indices of the pairs that are translated.
+        tags: The number of tags at the start of each source.
+        bleu_tokenizer: sacreBLEU's tokenizer for BLEU; None: 13a.
+    """
+
+    label: str
+    pairs: NDArray[np.int64]
+    translated: Sequence[int]
+    tags: int
+    bleu_tokenizer: str | None
+
+
+def _find_groups(
+    data: PreparedData, max_sentences: int | None, single_tokenizer: str | None
+) -> list[_Group]:
+    """Return the language pairs of dev.
+
+    Args:
+        data: The corpora.
+        max_sentences: The number of sentences to translate in all, None for all. Each language pair
+            has its share of them.
+        single_tokenizer: The BLEU tokenizer if there is one language pair.
+    """
+    groups = data.dev_groups or {"": DevGroup("", 0, list(range(len(data.dev))))}
+    share = 1.0 if max_sentences is None else min(1.0, max_sentences / len(data.dev))
+    return [
+        _Group(
+            label,
+            np.array(group.pairs, np.int64),
+            group.pairs[: math.ceil(share * len(group.pairs))],
+            group.tags,
+            single_tokenizer if len(groups) == 1 else bleu_tokenizer(group.target_language),
+        )
+        for label, group in groups.items()
+    ]
+
+
+def _loss_metrics(sums: NDArray[np.float64]) -> dict[str, float]:
+    """Return loss and perplexity.
+
+    Args:
+        sums: The nats and the number of target tokens, `[2]`.
+    """
+    loss = float(sums[0] / sums[1])
+    return {"loss": loss, "perplexity": perplexity(loss)}
+
+
+def _join_signatures(scores: Iterable[Score]) -> dict[str, str]:
+    """Return the signatures by metric, those of several language pairs with `; ` between them."""
+    signatures: dict[str, list[str]] = {}
+    for each in scores:
+        known = signatures.setdefault(each.metric, [])
+        if each.signature not in known:
+            known.append(each.signature)
+    return {name: "; ".join(known) for name, known in signatures.items()}
+
+
 def _evenly_spread(count: int, max_count: int) -> list[int]:
     """Return `max_count` of `count` positions, evenly spread; all where there are fewer."""
     max_count = min(count, max_count)
@@ -234,17 +346,24 @@ def _evenly_spread(count: int, max_count: int) -> list[int]:
 
 
 def validation_line(update: int, validation: Validation, best: str | None) -> str:
-    """Return the log line for people.
+    """Return the lines of the log for people, with a line for each of several language pairs.
 
     Args:
         update: The update of the validation.
         validation: The result.
         best: The metric by which the model is the best so far, None where it is not.
     """
-    values = validation.metrics
-    shown = "  ".join(
+    shown = _format_metrics(validation.metrics)
+    remark = "" if best is None else f"  best {best}"
+    lines = [f"validation at update {update}: {shown}  ({validation.seconds:.1f} s){remark}"]
+    lines += [
+        f"  {label}: {_format_metrics(values)}" for label, values in validation.groups.items()
+    ]
+    return "\n".join(lines)
+
+
+def _format_metrics(values: Mapping[str, float]) -> str:
+    return "  ".join(
         f"{metric(name).title} {value:.{3 if name == 'loss' else 2}f}"
         for name, value in values.items()
     )
-    remark = "" if best is None else f"  best {best}"
-    return f"validation at update {update}: {shown}  ({validation.seconds:.1f} s){remark}"
