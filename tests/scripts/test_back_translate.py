@@ -78,8 +78,14 @@ def test_the_whole_recipe_by_commands_of_our_own(real, tiny_config, mono, tmp_pa
     assert len(sources) == len(targets) > 0
     assert all(line.startswith("<BT> ") for line in sources)
     forward = load_config(folder / "forward.yaml")
-    assert forward.data.train[0].source == (*[tmp_path / "train.fr"] * 2, folder / "synthetic.source")
-    assert forward.data.train[0].target == (*[tmp_path / "train.en"] * 2, folder / "synthetic.target")
+    assert forward.data.train[0].source == (
+        *[tmp_path / "train.fr"] * 2,
+        folder / "synthetic.source",
+    )
+    assert forward.data.train[0].target == (
+        *[tmp_path / "train.en"] * 2,
+        folder / "synthetic.target",
+    )
     assert forward.tokenizer.user_symbols == ("<BT>",)
     assert forward.training.max_updates == 5  # 2 for 200 pairs, now there are 400 and some
 

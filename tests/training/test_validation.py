@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from nmt.training.data_preparation import PreparedData
 from nmt.training.validation import Validator
 from nmt.translation.translator import Translator
 
+NO_PARTS = SimpleNamespace(dev=SimpleNamespace(parts=()))
+"""A manifest of an earlier release."""
+
 SOURCES = ["le chat noir est sur le tapis. un chien dort dans la maison.", "le chat", "la maison"]
 
 
@@ -25,7 +29,7 @@ def data(tiny_bundle, tmp_path):
         for number, source in enumerate(SOURCES, start=1):
             writer.add(number, tokenizer.encode(source), tokenizer.encode("the cat"))
     dev = Corpus.open(tmp_path / "dev")
-    return PreparedData(dev, dev, SOURCES, ["the cat"] * 3, None)
+    return PreparedData(dev, dev, SOURCES, ["the cat"] * 3, NO_PARTS)
 
 
 def test_a_long_source_is_translated_in_segments(tiny_bundle, data):
