@@ -2,16 +2,18 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nmt.console import say
 from nmt.errors import DataError
 
 if TYPE_CHECKING:
+    from nmt.evaluation.line_labels import LineLabels
     from nmt.evaluation.n_best_format import NBestEntry
     from nmt.search.forced_decoding import CorpusScore, ForcedScore
     from nmt.translation.translator import Translator
@@ -36,23 +38,33 @@ class ModelScoring:
     source: Path
     hypotheses: Path | None
 
-    def corpus(self, texts: Iterable[str] | None) -> "CorpusScore":
-        """Return the sums over all lines.
+    def corpus(
+        self, texts: Iterable[str] | None, labels: "LineLabels | None" = None
+    ) -> "ModelTotals":
+        """Return the sums over all lines and over those of each label.
 
         Args:
             texts: The lines of `hypotheses`, where they were read already.
+            labels: The labels of the lines; None for no groups.
 
         Raises:
-            DataError: The texts are empty.
+            DataError: The texts are empty, or their number of lines is not that of the labels.
         """
         from nmt.search.forced_decoding import CorpusScore
+        from nmt.text.lines import read_all_input_lines
 
-        total = CorpusScore()
-        for target, score in self._scored(texts, []):
-            total.add(target, score)
-        if total.subwords == 0:
+        sources = None
+        if labels is not None:
+            sources = read_all_input_lines(self.source)
+            labels.check_count(len(sources), self.source)
+        whole, groups = CorpusScore(), dict[str, CorpusScore]()
+        for index, (target, score) in enumerate(self._scored(texts, [], sources)):
+            whole.add(target, score)
+            if labels is not None:
+                groups.setdefault(labels.labels[index], CorpusScore()).add(target, score)
+        if whole.subwords == 0:
             raise DataError(f"nothing to score: {self.source} and {self._name} have no text.")
-        return total
+        return ModelTotals(whole, groups)
 
     def print_sentences(self, tokens: bool, as_json: bool) -> None:
         """Print a line for each pair, in order.
@@ -86,20 +98,24 @@ class ModelScoring:
                     print(entry.with_feature(_FEATURE, score.log_probability))
 
     def _scored(
-        self, texts: Iterable[str] | None, written: list[Path | None]
+        self,
+        texts: Iterable[str] | None,
+        written: list[Path | None],
+        sources: list[str] | None = None,
     ) -> Iterator[tuple[str, "ForcedScore"]]:
         """Yield each text with its score.
 
         Args:
             texts: The lines of `hypotheses`, where they were read already.
             written: The output files, see `stream_progress`.
+            sources: The lines of `source`, where they were read already.
         """
         from nmt.text.lines import pair_with_source, read_input_lines
         from nmt.translation.stream_progress import StreamProgress, stream_progress
 
         texts = read_input_lines(self.hypotheses) if texts is None else texts
         first = 1
-        windows = self._windows(pair_with_source(self.source, texts, self._name))
+        windows = self._windows(pair_with_source(self.source, texts, self._name, sources))
         with stream_progress("score", self.hypotheses, written) as bar:
             for window in StreamProgress(bar).counted(windows):
                 targets = [target for _, target in window]
@@ -132,6 +148,74 @@ class ModelScoring:
     @property
     def _name(self) -> str:
         return "stdin" if self.hypotheses is None else str(self.hypotheses)
+
+
+@dataclass(frozen=True)
+class ModelTotals:
+    """The sums of a model's scores over a text.
+
+    Attributes:
+        whole: The sums over all lines.
+        groups: The sums over the lines of each label; empty without labels.
+    """
+
+    whole: "CorpusScore"
+    groups: Mapping[str, "CorpusScore"]
+
+    def mean(self, measure: str) -> float | None:
+        """Return the mean of a measure over the groups; None where there are fewer than two.
+
+        Args:
+            measure: The name of a property of `CorpusScore`.
+        """
+        if len(self.groups) < 2:
+            return None
+        return fmean(getattr(group, measure) for group in self.groups.values())
+
+
+_MEASURES = {
+    "perplexity": "perplexity",
+    "word_perplexity": "word perplexity",
+    "bits_per_character": "bits per character",
+}
+"""The measures that have a mean over groups, with their titles in the table of groups."""
+
+
+def print_model_scores(totals: ModelTotals) -> None:
+    """Print the sums over all lines, and a table of those of the groups where there are groups."""
+    from nmt.evaluation.group_scores import ALL_LINES, MEAN_OF_GROUPS
+    from nmt.runtime.tables import print_table, printable
+
+    print("\n".join(corpus_text(totals.whole)))
+    if not totals.groups:
+        return
+    rows = [
+        [printable(label), f"{group.lines:,}", f"{group.log_probability:.2f}"]
+        + [f"{getattr(group, measure):.4f}" for measure in _MEASURES]
+        for label, group in (*totals.groups.items(), (ALL_LINES, totals.whole))
+    ]
+    means = [mean for measure in _MEASURES if (mean := totals.mean(measure)) is not None]
+    if means:
+        rows.append([MEAN_OF_GROUPS, "-", "-", *(f"{mean:.4f}" for mean in means)])
+    header = ["group", "lines", "log-probability", *_MEASURES.values()]
+    print()
+    print_table(header, rows, left_aligned=(0,))
+
+
+def model_record(totals: ModelTotals) -> dict[str, Any]:
+    """Return the sums over all lines and over each group as plain data for JSON."""
+    record = corpus_record(totals.whole)
+    if totals.groups:
+        record["groups"] = [
+            {"label": label, "lines": group.lines, **corpus_record(group)}
+            for label, group in totals.groups.items()
+        ]
+    means = {measure: totals.mean(measure) for measure in _MEASURES}
+    if len(totals.groups) > 1:
+        record["mean_of_groups"] = {
+            measure: None if mean is None else _json_number(mean) for measure, mean in means.items()
+        }
+    return record
 
 
 def corpus_text(total: "CorpusScore") -> list[str]:

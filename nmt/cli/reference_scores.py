@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,8 @@ from nmt.errors import DataError, UsageError
 from nmt.text.format_detection import compression_of
 
 if TYPE_CHECKING:
+    from nmt.evaluation.group_scores import GroupReport, ScoredGroup
+    from nmt.evaluation.line_labels import LineLabels
     from nmt.evaluation.score_report import MetricResult, ReportOptions, ScoreReport, System
     from nmt.evaluation.scores import Score
     from nmt.evaluation.significance import Method
@@ -38,6 +40,8 @@ class ReferenceScoring:
         trials: The number of samples of the test; None for the default.
         buckets: Whether to score buckets of lines.
         train: Target sides of the training text, or folders of runs.
+        labels: The labels of the lines; None for no groups.
+        tokenizers: The tokenizer of BLEU for each label.
     """
 
     hypotheses: Sequence[Path]
@@ -53,6 +57,8 @@ class ReferenceScoring:
     trials: int | None = None
     buckets: bool = False
     train: Sequence[Path] | None = None
+    labels: "LineLabels | None" = None
+    tokenizers: Mapping[str, str | None] = field(default_factory=dict)
 
     @cached_property
     def systems(self) -> list["System"]:
@@ -89,6 +95,8 @@ class ReferenceScoring:
                 if len(self.systems) == 1:
                     raise
                 raise DataError(f"{system.name}: {error.message}") from error
+        if self.labels is not None:
+            self.labels.check_count(len(references[0]), self.references[0])
         return ReportOptions(
             references=references,
             sources=self._sources(len(references[0])),
@@ -107,29 +115,81 @@ class ReferenceScoring:
 
         return compare_systems(self.systems, self.options)
 
+    @cached_property
+    def groups(self) -> "GroupReport | None":
+        """The scores of the groups; None without labels. For exceptions see `report`."""
+        from nmt.evaluation.group_scores import score_groups
+
+        if self.labels is None:
+            return None
+        return score_groups(
+            self.systems,
+            self.options,
+            self.labels.groups,
+            self.tokenizers,
+            self._whole(),
+            self._has_intervals,
+        )
+
+    def _whole(self) -> "ScoredGroup":
+        """Return the scores of all lines as those of a group."""
+        from nmt.evaluation.group_scores import ALL_LINES, GroupResult, ScoredGroup
+
+        if self._has_intervals:
+            results = {
+                result.metric: GroupResult.from_comparison(result.comparison)
+                for result in self.report.results
+            }
+        else:
+            results = {score.metric: GroupResult.from_scores([score]) for score in self.scores}
+        return ScoredGroup(ALL_LINES, len(self.systems[0].hypotheses), self.tokenize, results)
+
+    @property
+    def _has_intervals(self) -> bool:
+        """Whether scores have intervals, and those of several translations p."""
+        return len(self.systems) > 1 or self.confidence
+
     def warn_of_problems(self) -> None:
         """Warn of signs that the scores may be misleading."""
         from nmt.evaluation.input_checks import input_warnings, reference_warnings
         from nmt.evaluation.wrong_file_warnings import mismatch_warnings
 
         question = self.options
-        for warning in reference_warnings(question.references, self.metrics, self.tokenize):
+        by_group = any(each != self.tokenize for each in self.tokenizers.values())
+        metrics = [name for name in self.metrics if name != "bleu" or not by_group]
+        for warning in reference_warnings(question.references, metrics, self.tokenize):
             warn(warning)
+        if by_group and "bleu" in self.metrics:
+            self._warn_of_groups()
         for system in self.systems:
             problems = input_warnings(
-                system.hypotheses, question.references, self.lowercase, self.tokenize, self.metrics
+                system.hypotheses, question.references, self.lowercase, self.tokenize, metrics
             )
             problems += mismatch_warnings(system.hypotheses, question.references, question.sources)
             prefix = f"{system.name}: " if len(self.systems) > 1 else ""
             for warning in problems:
                 warn(prefix + warning)
 
+    def _warn_of_groups(self) -> None:
+        """Warn of signs that BLEU of a group, by the group's tokenizer, may be misleading."""
+        from nmt.evaluation.group_scores import select_lines
+        from nmt.evaluation.input_checks import bleu_warnings
+        from nmt.runtime.tables import printable
+
+        assert self.labels is not None
+        for group in self.labels.groups:
+            hypotheses = select_lines(self.systems[0].hypotheses, group)
+            references = [select_lines(each, group) for each in self.options.references]
+            for warning in bleu_warnings(hypotheses, references, self.tokenizers[group.label]):
+                warn(f"{printable(group.label)}: {warning}")
+
     def warn_of_noise(self) -> None:
         """Warn of scores that are only noise."""
+        from nmt.evaluation.group_scores import group_warnings
         from nmt.evaluation.metrics import SHORT_REFERENCES
         from nmt.evaluation.score_report import noise_warning, noise_warnings
 
-        if len(self.systems) > 1 or self.confidence:
+        if self._has_intervals:
             warnings = noise_warnings(self.report)
         else:
             warnings = [
@@ -137,6 +197,8 @@ class ReferenceScoring:
                 for score in self.scores
                 if score.noise not in ("", SHORT_REFERENCES)
             ]
+        if self.groups is not None:
+            warnings += group_warnings(self.groups)
         for warning in warnings:
             warn(warning)
 
@@ -147,7 +209,8 @@ class ReferenceScoring:
         return [str(score) for score in self.scores]
 
     def print_text(self) -> None:
-        """Print the scores, of several translations as a table, then those of buckets."""
+        """Print the scores, of several translations as a table, then of groups and of buckets."""
+        from nmt.evaluation.group_scores import print_groups
         from nmt.evaluation.score_report import print_buckets, print_scores, report_equal_systems
 
         if len(self.systems) > 1:
@@ -155,11 +218,14 @@ class ReferenceScoring:
             report_equal_systems(self.report)
         else:
             print("\n".join(self.text()))
+        if self.groups is not None:
+            print_groups(self.groups)
         if self.buckets:
             print_buckets(self.report)
 
     def record(self) -> dict[str, Any]:
         """Return the scores as plain data for JSON."""
+        from nmt.evaluation.group_scores import groups_record
         from nmt.evaluation.score_report import buckets_record, systems_record
 
         record: dict[str, Any] = {"lines": len(self.systems[0].hypotheses)}
@@ -169,6 +235,8 @@ class ReferenceScoring:
             record |= systems_record(self.report)[0]
         else:
             record["scores"] = [asdict(score) for score in self.scores]
+        if self.groups is not None:
+            record |= groups_record(self.groups)
         if self.buckets:
             record["buckets"] = buckets_record(self.report)
         return record
@@ -183,36 +251,37 @@ class ReferenceScoring:
         from nmt.pages.page import render
         from nmt.runtime.atomic_files import write_text
 
-        write_text(file, render(score_page(self.report)))
+        write_text(file, render(score_page(self.report, self.groups)))
         say(f"page: {file}")
 
     def print_segments(self, as_json: bool) -> None:
-        """Print a row for each line and system: line, system, scores.
+        """Print a row for each line and system: line, group where there are groups, system, scores.
 
         Args:
             as_json: Whether to print JSON objects rather than a table with a heading.
         """
         scores_by_system = [self._sentences(system) for system in self.systems]
         if not as_json:
-            print("\t".join(["line", "system", *self.metrics]))
+            columns = ["line"] if self.labels is None else ["line", "group"]
+            print("\t".join([*columns, "system", *self.metrics]))
         row = _segment_json if as_json else _segment_text
-        for number, line_scores in enumerate(zip(*scores_by_system, strict=True), start=1):
+        for index, line_scores in enumerate(zip(*scores_by_system, strict=True)):
+            position: dict[str, int | str] = {"line": index + 1}
+            if self.labels is not None:
+                position["group"] = self.labels.labels[index]
             for system, scores in zip(self.systems, line_scores, strict=True):
-                print(row(number, system.name, scores))
+                print(row(position, system.name, scores))
 
     def _sentences(self, system: "System") -> list[dict[str, float]]:
-        """Return the scores of each line, by metric."""
-        from nmt.evaluation.scores import SegmentScorer
+        """Return the scores of each line, by metric. A group has BLEU of its own tokenizer."""
+        from nmt.evaluation.group_scores import segment_scores
 
-        scores = [
-            SegmentScorer(
-                self.options.references, metric, lowercase=self.lowercase, tokenize=self.tokenize
-            )
-            .statistics(system.hypotheses)
-            .sentences()
-            for metric in self.metrics
-        ]
-        return [dict(zip(self.metrics, line, strict=True)) for line in zip(*scores, strict=True)]
+        return segment_scores(
+            system,
+            self.options,
+            [] if self.labels is None else self.labels.groups,
+            self.tokenizers,
+        )
 
     @cached_property
     def scores(self) -> list["Score"]:
@@ -316,10 +385,10 @@ def _interval_text(measure: "MetricResult") -> str:
     )
 
 
-def _segment_json(number: int, name: str, scores: Mapping[str, float]) -> str:
-    return json.dumps({"line": number, "system": name, **scores}, ensure_ascii=False)
+def _segment_json(position: Mapping[str, int | str], name: str, scores: Mapping[str, float]) -> str:
+    return json.dumps({**position, "system": name, **scores}, ensure_ascii=False)
 
 
-def _segment_text(number: int, name: str, scores: Mapping[str, float]) -> str:
+def _segment_text(position: Mapping[str, int | str], name: str, scores: Mapping[str, float]) -> str:
     figures = [f"{score:.4f}" for score in scores.values()]
-    return "\t".join([str(number), name.replace("\t", " "), *figures])
+    return "\t".join([*map(str, position.values()), name.replace("\t", " "), *figures])

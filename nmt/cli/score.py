@@ -5,7 +5,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nmt.cli.model_scores import ModelScoring, corpus_record, corpus_text
+from nmt.cli.model_scores import (
+    ModelScoring,
+    ModelTotals,
+    model_record,
+    print_model_scores,
+)
 from nmt.cli.options import (
     Combination,
     Debug,
@@ -22,6 +27,7 @@ from nmt.cli.score_options import (
     Baseline,
     Buckets,
     Confidence,
+    GroupBy,
     Html,
     Hypotheses,
     Language,
@@ -47,7 +53,7 @@ from nmt.errors import UsageError
 from nmt.text.languages import find_language
 
 if TYPE_CHECKING:
-    from nmt.search.forced_decoding import CorpusScore
+    from nmt.evaluation.line_labels import LineLabels
 
 _STDIN = Path("-")
 
@@ -66,6 +72,7 @@ def score(
     trials: Trials = None,
     segments: Segments = False,
     buckets: Buckets = False,
+    group_by: GroupBy = None,
     train: Train = None,
     html: Html = None,
     model: Models = None,
@@ -124,12 +131,17 @@ def score(
         source,
     )
     _check_formats(references, sentences, tokens, n_best, as_json)
+    if group_by is not None and (sentences or n_best):
+        name = "--sentences" if sentences else "--n-best"
+        raise UsageError(f"{name} prints a result per line. Remove --group-by.")
     _check_text_counts(texts_to_score, model, baseline, segments, buckets, train, html)
     texts = [path for path in texts_to_score if path != _STDIN]
-    check_output_files([html], [*texts, *(references or ()), source, baseline, *(train or ())])
+    inputs = [*texts, *(references or ()), source, baseline, group_by, *(train or ())]
+    check_output_files([html], inputs)
     if _STDIN in texts_to_score and sys.stdin.isatty():
         say("reading translations from the terminal, one per line; press Ctrl-D to end")
-    by_references, by_model, total, model_language = None, None, None, None
+    labels = None if group_by is None else _read_labels(group_by)
+    by_references, by_model, totals, model_language = None, None, None, None
     if model and source is not None:
         translator = open_translator(model, device, precision, threads, weight, combine)
         model_language = translator.target_language
@@ -143,12 +155,15 @@ def score(
             by_model.print_sentences(tokens, as_json)
             return
     if references:
+        tokenize_all, tokenizers = _tokenizers(
+            labels, tokenize, language, model_language, train, metrics
+        )
         by_references = ReferenceScoring(
             texts_to_score,
             references,
             _metrics(metrics),
             lowercase=lowercase,
-            tokenize=tokenize or _tokenizer(language, model_language, train, metrics),
+            tokenize=tokenize_all,
             source=source,
             baseline=baseline,
             names=names,
@@ -157,6 +172,8 @@ def score(
             trials=trials,
             buckets=buckets,
             train=train,
+            labels=labels,
+            tokenizers=tokenizers,
         )
         with show_activity("score"):
             by_references.warn_of_problems()
@@ -169,12 +186,12 @@ def score(
                 return
     if by_model is not None:
         known = None if by_references is None else by_references.systems[0].hypotheses
-        total = by_model.corpus(known)
+        totals = by_model.corpus(known, labels)
     with show_activity("score"):
         if as_json:
-            print(_as_json(by_references, total))
+            print(_as_json(by_references, totals))
         else:
-            _print_text(by_references, total)
+            _print_text(by_references, totals)
 
 
 def _metrics(requested: list[str] | None) -> list[str]:
@@ -182,6 +199,48 @@ def _metrics(requested: list[str] | None) -> list[str]:
     from nmt.evaluation.scores import METRICS
 
     return [name for name in SCORE_METRICS.names() if name in (requested or METRICS)]
+
+
+def _read_labels(file: Path) -> "LineLabels":
+    from nmt.evaluation.line_labels import read_labels
+
+    return read_labels(file)
+
+
+def _tokenizers(
+    labels: "LineLabels | None",
+    tokenize: str | None,
+    language: str | None,
+    model_language: str | None,
+    train: list[Path] | None,
+    metrics: list[str] | None,
+) -> tuple[str | None, dict[str, str | None]]:
+    """Return the tokenizer of BLEU for all lines, and the one for each label.
+
+    The option --tokenize holds for all. Where no language is given and all groups have the same
+    tokenizer, all lines have it too.
+
+    Args:
+        labels: The labels of the lines; None for no groups.
+        tokenize: The option --tokenize.
+        language: See `_tokenizer`.
+        model_language: See `_tokenizer`.
+        train: See `_tokenizer`.
+        metrics: See `_tokenizer`.
+    """
+    from nmt.evaluation.line_labels import group_tokenizers
+
+    if tokenize is not None:
+        return tokenize, dict.fromkeys(() if labels is None else labels.labels, tokenize)
+    general = _tokenizer(language, model_language, train, metrics)
+    if labels is None:
+        return general, {}
+    report = warn if "bleu" in _metrics(metrics) else None
+    tokenizers = group_tokenizers(labels.labels, general, report)
+    distinct = set(tokenizers.values())
+    if language is None and len(distinct) == 1:
+        (general,) = distinct
+    return general, tokenizers
 
 
 def _tokenizer(
@@ -282,15 +341,15 @@ def _check_text_counts(
         raise UsageError("--train requires --buckets or --html.")
 
 
-def _print_text(scoring: ReferenceScoring | None, total: "CorpusScore | None") -> None:
+def _print_text(scoring: ReferenceScoring | None, totals: ModelTotals | None) -> None:
     if scoring is not None:
         scoring.print_text()
-    if total is not None:
-        print("\n".join(corpus_text(total)))
+    if totals is not None:
+        print_model_scores(totals)
 
 
-def _as_json(scoring: ReferenceScoring | None, total: "CorpusScore | None") -> str:
+def _as_json(scoring: ReferenceScoring | None, totals: ModelTotals | None) -> str:
     record: dict[str, Any] = {} if scoring is None else scoring.record()
-    if total is not None:
-        record |= {"lines": total.lines, "model": corpus_record(total)}
+    if totals is not None:
+        record |= {"lines": totals.whole.lines, "model": model_record(totals)}
     return json.dumps(record, ensure_ascii=False, indent=2)

@@ -103,6 +103,15 @@ Buckets = Annotated[
     bool,
     typer.Option("--buckets", help="Print scores by length, and with --train by word frequency."),
 ]
+GroupBy = Annotated[
+    Path | None,
+    typer.Option(
+        "--group-by",
+        metavar="FILE",
+        help="Print scores by group too. FILE has the label of each line, such as en-zh, which "
+        "chooses BLEU's tokenizer, or news.",
+    ),
+]
 Train = Annotated[
     list[Path] | None,
     typer.Option(

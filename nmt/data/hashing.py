@@ -9,6 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from nmt.text.characters import letters_of
+
 
 def text_hashes(texts: Iterable[str]) -> NDArray[np.uint64]:
     """Return a 64-bit hash of each text, `[n]`, the same in every process and on every machine."""
@@ -74,8 +76,10 @@ class SeenHashes:
 def in_validation_split(source: str | None, target: str | None, share: float, seed: int) -> bool:
     """Return whether a pair belongs to validation, by a pure function of source text and seed.
 
-    Equal sources go to the same corpus, so validation has no sentence that is trained on. A pair
-    with a blank or unreadable side is never set aside; the checks of train handle it.
+    Only the letters of the source count, without case. Sources that differ in case, punctuation,
+    digits or spaces alone go to the same corpus, so validation has no near duplicate of a source
+    that is trained on. The whole text counts where it has no letters. A pair with a blank or
+    unreadable side is never set aside; the checks of train handle it.
 
     Args:
         source: The source text, None where it is unreadable.
@@ -86,5 +90,6 @@ def in_validation_split(source: str | None, target: str | None, share: float, se
     if share == 0.0 or not source or not target or not source.strip() or not target.strip():
         return False
     key = seed.to_bytes(8, "little")
-    digest = hashlib.blake2b(source.strip().encode("utf-8"), digest_size=8, key=key).digest()
+    text = letters_of(source) or source.strip()
+    digest = hashlib.blake2b(text.encode("utf-8"), digest_size=8, key=key).digest()
     return int.from_bytes(digest, "little") < share * 2.0**64

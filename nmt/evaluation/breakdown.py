@@ -66,6 +66,18 @@ def by_score(scores: Sequence[float], bounds: Sequence[float] = SCORE_BOUNDS) ->
     return _buckets(labels, bucket_indices)
 
 
+def by_label(labels: Sequence[str]) -> list[Bucket]:
+    """Return a bucket of segments for each label, in order of first appearance.
+
+    Args:
+        labels: The label of each segment.
+    """
+    members: dict[str, list[int]] = {}
+    for segment, label in enumerate(labels):
+        members.setdefault(label, []).append(segment)
+    return [Bucket(label, tuple(segments)) for label, segments in members.items()]
+
+
 def corpus_scores(statistics: Statistics, buckets: Iterable[Bucket]) -> list[float | None]:
     """Return the corpus score of each bucket; None for an empty one.
 

@@ -102,6 +102,27 @@ def reference_warnings(
     return warnings if short_warning is None else [*warnings, short_warning]
 
 
+def bleu_warnings(
+    hypotheses: Lines, references: Sequence[Lines], tokenize: str | None = None
+) -> list[str]:
+    """Return the warnings about BLEU alone, which depend on its tokenizer.
+
+    Args:
+        hypotheses: One translation a line.
+        references: One sequence for each set of references.
+        tokenize: sacreBLEU's tokenizer, None for its default.
+
+    Raises:
+        UsageError: See `make_scorer`.
+        ResourceError: See `make_scorer`.
+    """
+    warnings = [
+        _spacing_warning(hypotheses, references, tokenize or _DEFAULT_TOKENIZER),
+        short_reference_warning(references, tokenize),
+    ]
+    return [warning for warning in warnings if warning is not None]
+
+
 def blank_reference_warnings(references: Sequence[Lines]) -> list[str]:
     """Return warnings about blank references: their number, and how they count."""
     warnings = []

@@ -1,10 +1,12 @@
 """The HTML report on scores, with every sentence and its differences from the reference."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from nmt.evaluation.breakdown import split_words_and_spaces
+from nmt.evaluation.group_scores import MEAN_OF_GROUPS, GroupReport, GroupResult, GroupScore
 from nmt.evaluation.metrics import metric
 from nmt.evaluation.score_report import MetricResult, ScoreReport, buckets_record
 from nmt.evaluation.scores import is_blank
@@ -20,15 +22,20 @@ _METHODS = {
 }
 
 
-def score_page(report: ScoreReport) -> Page:
-    """Return the HTML report, with at most the first `MAX_SENTENCES` sentences."""
+def score_page(report: ScoreReport, groups: GroupReport | None = None) -> Page:
+    """Return the HTML report, with at most the first `MAX_SENTENCES` sentences.
+
+    Args:
+        report: The scores.
+        groups: The scores of groups of lines, where there are groups.
+    """
     lines = len(report.systems[0].hypotheses)
     names = ", ".join(system.name for system in report.systems)
     shown = min(lines, MAX_SENTENCES)
     return Page(
         title=f"Scores of {names}",
         about=f"{lines:,} lines" + (f", of which the first {shown:,} are shown" * (shown < lines)),
-        body="\n".join([_scores(report), _PARTS, _SENTENCES]),
+        body="\n".join([_scores(report), _groups(groups), _PARTS, _SENTENCES]),
         data=_data(report, shown),
         styles=("score.css",),
         scripts=("score.js",),
@@ -114,10 +121,92 @@ def _difference(result: MetricResult, system_score: SystemScore) -> str:
     if system_score.identical:
         return "<small>identical, p = 1</small>"
     gain = system_score.score - result.comparison.baseline.score
-    better = (gain > 0) == metric(result.metric).higher_is_better
-    colour = ("good" if better else "bad") if system_score.p < SIGNIFICANT else "same"
+    return _format_difference(result.metric, gain, system_score.p)
+
+
+def _format_difference(name: str, gain: float, p: float | None) -> str:
+    """Return a difference to the baseline, coloured where it is significant, and p.
+
+    Args:
+        name: The metric.
+        gain: The difference.
+        p: Its probability by chance; None where it was not computed.
+    """
+    better = (gain > 0) == metric(name).higher_is_better
+    colour = ("good" if better else "bad") if p is not None and p < SIGNIFICANT else "same"
     sign = "−" if gain < 0 else "+"
-    return f'<small class="{colour}">{sign}{abs(gain):.2f}, p = {system_score.p:.3f}</small>'
+    suffix = "" if p is None else f", p = {p:.3f}"
+    return f'<small class="{colour}">{sign}{abs(gain):.2f}{suffix}</small>'
+
+
+def _groups(report: GroupReport | None) -> str:
+    """Return the section of the groups: a row for each group and translation."""
+    if report is None:
+        return ""
+    names = [report.whole.results[name].name for name in report.metrics]
+    head = "".join(f'<th class="number">{escape_html(name)}</th>' for name in names)
+    rows = [
+        _group_rows(report, group.label, f"{group.lines:,}", group.results)
+        for group in (*report.groups, report.whole)
+    ]
+    if len(report.groups) > 1:
+        means = {
+            name: replace(result, scores=[GroupScore(mean) for mean in report.means(name) or ()])
+            for name, result in report.whole.results.items()
+        }
+        rows.append(_group_rows(report, MEAN_OF_GROUPS, "–", means))
+    system = "<th>system</th>" if len(report.systems) > 1 else ""
+    return f"""<section aria-labelledby="groups">
+<h2 id="groups">Groups of lines</h2>
+<div class="card"><div class="wide"><table class="scores">
+<thead><tr><th>group</th><th class="number">lines</th>{system}{head}</tr></thead>
+<tbody>
+{chr(10).join(rows)}
+</tbody></table></div>{_group_signatures(report)}</div>
+</section>"""
+
+
+def _group_rows(
+    report: GroupReport, label: str, lines: str, results: Mapping[str, GroupResult]
+) -> str:
+    """Return a table row for each translation of a group."""
+    span = len(report.systems)
+    first = (
+        f'<th scope="rowgroup" rowspan="{span}"><bdi>{escape_html(label)}</bdi></th>'
+        f'<td class="number" rowspan="{span}">{lines}</td>'
+    )
+    rows = []
+    for index, name in enumerate(report.systems):
+        system = f'<th scope="row"><bdi>{escape_html(name)}</bdi></th>' if span > 1 else ""
+        cells = "".join(_group_cell(key, result, index) for key, result in results.items())
+        rows.append(f"<tr>{first if index == 0 else ''}{system}{cells}</tr>")
+    return "\n".join(rows)
+
+
+def _group_cell(name: str, result: GroupResult, index: int) -> str:
+    each = result.scores[index]
+    interval = (
+        "" if each.interval is None else "<small>{:.2f} – {:.2f}</small>".format(*each.interval)
+    )
+    difference = ""
+    if index > 0:
+        gain = each.value - result.scores[0].value
+        difference = _format_difference(name, gain, each.p)
+    return f'<td class="number"><strong>{each.value:.2f}</strong>{interval}{difference}</td>'
+
+
+def _group_signatures(report: GroupReport) -> str:
+    """Return the signatures of BLEU with other tokenizers than that of all lines."""
+    items = "".join(
+        f"<dt>{escape_html(title)}</dt><dd><code>{escape_html(signature)}</code></dd>"
+        for title, signature in report.bleu_signatures()
+    )
+    if not items:
+        return ""
+    return (
+        f"<details><summary>Signatures of groups</summary>"
+        f'<dl class="signatures">{items}</dl></details>'
+    )
 
 
 def _data(report: ScoreReport, shown: int) -> dict[str, Any]:

@@ -170,10 +170,22 @@ def noise_warning(name: str, value: float, noise: str) -> str:
     return f"{name} {value:.2f} is unreliable ({noise}). Use chrF."
 
 
-def _score_by_metric(
+def compare_texts(
     metric: str, texts: Sequence[Sequence[str]], options: ReportOptions
-) -> MetricResult:
-    comparison = compare(
+) -> Comparison:
+    """Return the scores of translations by one metric, and their significance.
+
+    Args:
+        metric: The name of the metric.
+        texts: The translations, the baseline first.
+        options: The options of the report.
+
+    Raises:
+        DataError: See `compare`.
+        UsageError: See `compare`.
+        ResourceError: See `compare`.
+    """
+    return compare(
         texts[0],
         texts[1:],
         options.references,
@@ -183,6 +195,12 @@ def _score_by_metric(
         lowercase=options.lowercase,
         tokenize=options.tokenize,
     )
+
+
+def _score_by_metric(
+    metric: str, texts: Sequence[Sequence[str]], options: ReportOptions
+) -> MetricResult:
+    comparison = compare_texts(metric, texts, options)
     scorer = _scorer(options, metric)
     return MetricResult(metric, comparison, [scorer.statistics(text) for text in texts])
 
@@ -277,8 +295,10 @@ def print_scores(report: ScoreReport) -> None:
         header += [result.comparison.metric, "p"]
         for row, system_score in zip(rows, result.system_scores, strict=True):
             row += [
-                _format_interval(system_score, metric(result.metric).highest),
-                _format_p(system_score),
+                format_interval(
+                    system_score.score, system_score.interval, metric(result.metric).highest
+                ),
+                format_p(system_score.p),
             ]
     header.append("hyp/ref")
     for row, ratio in zip(rows, report.ratios, strict=True):
@@ -288,22 +308,28 @@ def print_scores(report: ScoreReport) -> None:
         print(f"{result.comparison.metric}: {result.comparison.signature}")
 
 
-def _format_interval(system_score: SystemScore, highest: float) -> str:
+def format_interval(score: float, interval: tuple[float, float], highest: float) -> str:
     """Return a score and half the width of its interval.
 
     Where that would exceed the scale, the interval itself is shown.
+
+    Args:
+        score: The score.
+        interval: The bounds of the interval.
+        highest: The end of the scale of the metric.
     """
-    low, high = system_score.interval
+    low, high = interval
     half = (high - low) / 2
-    if system_score.score < half or system_score.score + half > highest:
-        return f"{system_score.score:.2f} ({low:.2f} - {high:.2f})"
-    return f"{system_score.score:.2f} ± {half:.2f}"
+    if score < half or score + half > highest:
+        return f"{score:.2f} ({low:.2f} - {high:.2f})"
+    return f"{score:.2f} ± {half:.2f}"
 
 
-def _format_p(system_score: SystemScore) -> str:
-    if system_score.p is None:
+def format_p(p: float | None) -> str:
+    """Return p with a mark where it is significant; a dash for None, which a baseline has."""
+    if p is None:
         return "-"
-    return f"{system_score.p:.3f}{'*' if system_score.p < SIGNIFICANT else ' '}"
+    return f"{p:.3f}{'*' if p < SIGNIFICANT else ' '}"
 
 
 def report_equal_systems(report: ScoreReport) -> None:

@@ -66,7 +66,8 @@ lzh Classical-Chinese|mnw Mon|nan Hokkien|nod Lanna|shn Shan|tts Isan|wuu Wu|yue
 
 _ALIASES = {
     "zh": (
-        "cn cmn zhs zht chs cht zhcn zhtw mandarin 中文 汉语 漢語 普通话 國語 简体中文 繁體中文"
+        "cn cmn zhs zht chs cht zhcn zhtw zh-tw zh_tw mandarin "
+        "中文 汉语 漢語 普通话 國語 简体中文 繁體中文"
     ),
     "ja": "jp jap nihongo 日本語",
     "ko": "kr hangul 한국어 조선말",
@@ -131,6 +132,24 @@ def find_language(text: str | None) -> Language | None:
     first, *others = re.split(r"\W+|_+", whole)
     words = [whole, first, *(word for word in others if len(word) > 3)]
     return next((_LANGUAGES[word] for word in words if word in _LANGUAGES), None)
+
+
+def read_target_language(label: str) -> Language | None:
+    """Return the language that a label such as `zh`, `en-zh` or `eng_Latn-zho_Hans` translates to.
+
+    Args:
+        label: A label of lines of a text: a code or a name, or two of them, source before target.
+            Digits and signs separate them, as in `<2zh>`.
+
+    Returns:
+        The language; None where a part of the label is no known language, as in `en-news`.
+    """
+    whole = label.strip().casefold()
+    if whole in _LANGUAGES:
+        return _LANGUAGES[whole]
+    parts = re.split(r"[\W\d_]+", _REGION.sub(r"\1", label))
+    known = [_LANGUAGES.get(part.casefold()) for part in parts if part]
+    return known[-1] if len(known) in (1, 2) and None not in known else None
 
 
 _CLOSE_LANGUAGES = (

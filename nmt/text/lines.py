@@ -353,23 +353,27 @@ def read_input_lines(path: Path | None) -> Iterator[str]:
             yield _decode_input_line(line.removeprefix(BOM) if number == 1 else line, name, number)
 
 
-def pair_with_source(source: Path, targets: Iterable[str], name: str) -> Iterator[tuple[str, str]]:
+def pair_with_source(
+    source: Path, targets: Iterable[str], name: str, lines: Iterable[str] | None = None
+) -> Iterator[tuple[str, str]]:
     """Yield the lines of a source text, each with the target of the same number.
 
     Args:
         source: The file of the source text.
         targets: The targets.
         name: The name of the targets, for the error.
+        lines: The lines of the source text, where they were read already.
 
     Raises:
         DataError: The line counts differ, which shows at the end of the shorter one.
     """
-    sources, rest = read_input_lines(source), iter(targets)
+    sources = read_input_lines(source) if lines is None else iter(lines)
+    rest = iter(targets)
     for before, (line, target) in enumerate(zip_longest(sources, rest)):
         if line is None or target is None:
             counts = [
-                before + (last is not None) + sum(1 for _ in lines)
-                for last, lines in ((line, sources), (target, rest))
+                before + (last is not None) + sum(1 for _ in others)
+                for last, others in ((line, sources), (target, rest))
             ]
             raise DataError(
                 f"line counts differ: {source}: {counts[0]}, {name}: {counts[1]}. Line i of one "

@@ -68,6 +68,27 @@ BY_REFERENCES = [
     case(
         "an option that goes with a model", _S + " --sentences", 2, "--sentences requires --model"
     ),
+    case(
+        "labels of groups for fewer lines",
+        _S + " --group-by labels.txt",
+        3,
+        "line counts differ: labels.txt: 1, ref.txt: 2",
+        files={"labels.txt": b"fr-en\n"},
+    ),
+    case(
+        "a blank label of a group",
+        _S + " --group-by labels.txt",
+        3,
+        "labels.txt: line 2: the label is blank",
+        files={"labels.txt": b"fr-en\n\n"},
+    ),
+    case(
+        "a table in place of labels of groups",
+        _S + " --group-by labels.txt",
+        3,
+        "labels.txt: line 1: the label 'fr-en\\tnews' has a tab or a control character",
+        files={"labels.txt": b"fr-en\tnews\nde-en\tnews\n"},
+    ),
     case("a blank hypothesis counts", _S, 0, files={"hyp.txt": b"One two three four.\n\n"}, out=3),
     case("blank hypotheses only", _S, 0, files={"hyp.txt": b"\n\n"}, out=3),
     case(

@@ -206,3 +206,33 @@ def test_an_ensemble_scores_as_one(files, capsys):
     together = capsys.readouterr()
     assert together.out == alone
     assert "ensemble: model, model (linear, weights 1.0 2.0)" in together.err
+
+
+def test_groups(files, capsys, scores):
+    (files / "labels").write_text("a\nb\na\na\nb\n")
+    lines = printed(capsys, "target", "--source", "source", "--group-by", "labels")
+    assert " ".join(lines[6].split()) == (
+        "group lines log-probability perplexity word perplexity bits per character"
+    )
+    record = json.loads(
+        "\n".join(printed(capsys, "target", "-s", "source", "--group-by", "labels", "--json"))
+    )["model"]
+    first, second = record["groups"]
+    assert [first["label"], first["lines"]] == ["a", 3]
+    expected = sum(scores[index].log_probability for index in (0, 2, 3))
+    assert first["log_probability"] == pytest.approx(expected, rel=1e-6)
+    total = first["log_probability"] + second["log_probability"]
+    assert total == pytest.approx(record["log_probability"], rel=1e-6)
+    mean = (first["perplexity"] + second["perplexity"]) / 2
+    assert record["mean_of_groups"]["perplexity"] == pytest.approx(mean)
+    assert float(lines[7].split()[2]) == pytest.approx(expected, abs=0.006)
+    assert lines[10].startswith("mean of groups      -")
+
+
+def test_labels_for_a_model_must_have_as_many_lines(files, capsys):
+    (files / "labels").write_text("a\nb\n")
+    command = ["score", "target", "-m", "model", "-s", "source", "--device", "cpu"]
+    assert run([*command, "--group-by", "labels"]) == 3
+    assert "line counts differ: labels: 2, source: 5." in capsys.readouterr().err
+    assert run([*command, "--group-by", "labels", "--sentences"]) == 2
+    assert "--sentences prints a result per line" in capsys.readouterr().err

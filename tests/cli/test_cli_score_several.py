@@ -188,3 +188,80 @@ def test_a_page(printed, files):
 def test_stdin_is_read_once(printed):
     _, err = printed("- -", code=2)
     assert "Give - for one text only" in err
+
+
+@pytest.fixture
+def labelled(files):
+    """The labels of the lines: two of a language pair with Chinese, the rest without."""
+    (files / "pairs.txt").write_text("fr-en\n" * (LINES - 10) + "en-zh\n" * 10, encoding="utf-8")
+    return files
+
+
+def test_scores_by_group(labelled, printed):
+    out, err = printed("good.txt --group-by pairs.txt --metric bleu")
+    rows = [line.split("  ")[0] for line in out.split("\n")[2:-1]]
+    assert rows[:5] == ["group", "fr-en", "en-zh", "all lines", "mean of groups"]
+    assert out.split("\n")[7].startswith("BLEU of en-zh: ") and out.count("|tok:zh|") == 1
+    assert err.count("the groups need different tokenizers") == 1
+    record = json.loads(printed("good.txt --group-by pairs.txt --metric bleu --json")[0])
+    assert [(group["label"], group["lines"]) for group in record["groups"]] == [
+        ("fr-en", LINES - 10),
+        ("en-zh", 10),
+    ]
+    values = [group["scores"][0]["value"] for group in record["groups"]]
+    assert values[0] == score(GOOD[:-10], [REFERENCES[:-10]], ["bleu"])[0].value
+    assert values[1] == score(GOOD[-10:], [REFERENCES[-10:]], ["bleu"], tokenize="zh")[0].value
+    assert record["mean_of_groups"]["scores"][0]["value"] == pytest.approx(sum(values) / 2)
+
+
+def test_the_tokenizer_of_all_lines_beside_groups(labelled, printed):
+    (labelled / "chinese.txt").write_text("fr-zh\nen-zh\n" * (LINES // 2), encoding="utf-8")
+    for options, whole, is_warned in (
+        ("pairs.txt", "13a", True),
+        ("pairs.txt --language zh", "zh", True),
+        ("pairs.txt --tokenize char", "char", False),
+        ("chinese.txt", "zh", False),
+    ):
+        out, err = printed(f"good.txt --metric bleu --group-by {options}")
+        assert f"|tok:{whole}|" in out.split("\n")[0]
+        assert ("the groups need different tokenizers" in err) == is_warned
+    assert "BLEU of" not in printed("good.txt --group-by pairs.txt --tokenize char")[0]
+
+
+def test_groups_of_several_translations(labelled, printed):
+    command = "good.txt poor.txt --group-by pairs.txt --trials 50"
+    out, _ = printed(command)
+    for name in ("BLEU", "chrF2", "TER"):
+        assert f"\n{name} by group\ngroup " in out
+    record = json.loads(printed(f"{command} --json")[0])
+    (_, poor) = record["groups"][0]["systems"]
+    assert poor["name"] == "poor" and 0 < poor["scores"][0]["p"] <= 1
+    assert len(poor["scores"][0]["interval"]) == 2
+    assert [system["name"] for system in record["mean_of_groups"]["systems"]] == ["good", "poor"]
+
+
+def test_the_confidence_of_groups(labelled, printed):
+    out, _ = printed("poor.txt --group-by pairs.txt --confidence --trials 50 --metric chrf")
+    assert re.search(r"\nfr-en +30 +\d+\.\d\d ± \d+\.\d\d\n", out)
+
+
+def test_segments_name_their_group(labelled, printed):
+    header, first, *_ = printed("poor.txt --group-by pairs.txt --segments --metric ter")[0].split(
+        "\n"
+    )
+    assert header == "line\tgroup\tsystem\tter"
+    assert first.startswith("1\tfr-en\tpoor\t")
+    out, _ = printed("poor.txt --group-by pairs.txt --segments --json --metric ter")
+    assert json.loads(out.split("\n")[-2])["group"] == "en-zh"
+
+
+def test_groups_on_the_page(labelled, printed):
+    printed("poor.txt --group-by pairs.txt --html scores.html --metric bleu")
+    assert 'id="groups">Groups of lines' in (labelled / "scores.html").read_text(encoding="utf-8")
+
+
+def test_labels_must_have_as_many_lines(labelled, printed):
+    (labelled / "pairs.txt").write_text("fr-en\n" * 3)
+    out, err = printed("good.txt --group-by pairs.txt", code=3)
+    assert f"line counts differ: pairs.txt: 3, ref.txt: {LINES}." in err
+    assert out == "" and err.count("\n") <= 3

@@ -15,6 +15,7 @@ from nmt.data.manifest import Manifest
 from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.errors import DataError
 from nmt.runtime.run_directory import RunDirectory
+from nmt.text.characters import letters_of
 from nmt.text.lines import LinePair
 from nmt.training.data_preparation import PreparedData, prepare_corpora
 
@@ -240,6 +241,19 @@ def test_the_split_is_a_function_of_text_and_seed(make_config, prepare):
     assert not set(data.dev.line_numbers.tolist()) & set(data.train.line_numbers.tolist())
     assert aside[0] == aside[300]
     assert aside != [in_validation_split(s, t, 0.2, 6) for s, t in zip(source, target, strict=True)]
+
+
+def test_no_near_duplicate_is_in_train_and_in_dev(make_config, prepare):
+    source, target = parallel_text(300)
+    variants = [lambda s: s, str.upper, lambda s: f"{s}!", lambda s: f"12. {s.title()}"]
+    source = [vary(line) for vary in variants for line in source]
+    data = prepare(make_config((source, target * len(variants)), validation_split=0.2))
+    dev, train = ({letters_of(line) for line in text} for text in (data.dev_source, source))
+    numbers = set(data.dev.line_numbers.tolist())
+    kept = {letters_of(line) for n, line in enumerate(source, start=1) if n not in numbers}
+    assert len(data.dev) == len(variants) * len(dev) and 30 < len(dev) < 90
+    assert dev & kept == set() and dev | kept == train
+    assert len(data.train) == len(source) - len(data.dev)
 
 
 def test_the_split_takes_only_pairs_that_pass_the_checks(make_config, prepare, tmp_path):

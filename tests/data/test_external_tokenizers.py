@@ -113,7 +113,7 @@ def test_other_kinds_of_settings_make_other_tokenizers(make, tmp_path):
 
 
 def test_unknown_words_are_no_error_without_a_limit(make, tmp_path):
-    lines = "\n".join(f"w{number} a b c d" for number in range(20)) + "\n"
+    lines = "\n".join(f"w{chr(97 + number)} a b c d" for number in range(20)) + "\n"
     (tmp_path / "text").write_text(lines, encoding="utf-8")
     config, run = make("{kind: word, min_frequency: 2}")
     assert prepare_corpora(config, run, prepare_tokenizers(config, run)).manifest.train.pairs_kept

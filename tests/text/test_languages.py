@@ -8,6 +8,7 @@ from nmt.text.languages import (
     find_language,
     is_same_language,
     read_file_languages,
+    read_target_language,
 )
 
 
@@ -137,3 +138,33 @@ def test_texts_that_do_not_tell_the_contrary(texts):
 )
 def test_codes_of_members_of_a_group_of_languages(text, code):
     assert find_language(text).code == code
+
+
+@pytest.mark.parametrize(
+    ("label", "code"),
+    [
+        ("zh", "zh"),
+        ("en-zh", "zh"),
+        ("zh-en", "en"),
+        ("en_ja", "ja"),
+        ("eng_Latn-zho_Hans", "zh"),
+        ("en-zh-CN", "zh"),
+        ("zh-CN", "zh"),
+        ("zh-TW", "zh"),
+        ("zh-tw", "zh"),
+        ("ms-MY", "ms"),
+        ("<2ko>", "ko"),
+        ("en2th", "th"),
+        ("en→de", "de"),
+        ("English-Chinese", "zh"),
+        ("news", None),
+        ("en-news", None),
+        ("news-zh", None),
+        ("en-de-zh", None),
+        ("", None),
+        ("---", None),
+    ],
+)
+def test_the_target_language_of_a_label(label, code):
+    found = read_target_language(label)
+    assert (found and found.code) == code
