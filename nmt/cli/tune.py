@@ -154,7 +154,7 @@ def _dev_of_run(bundle: Path) -> tuple[Path, list[Path]]:
         UsageError: The model is not in the folder of its run, or the run keeps no dev.
         DataError: The data were changed since the run was trained.
     """
-    from nmt.data.binarize import dev_text_path
+    from nmt.data.binarize import held_out_path
     from nmt.reports.run_state import open_run
     from nmt.runtime.run_directory import RunDirectory
 
@@ -168,7 +168,7 @@ def _dev_of_run(bundle: Path) -> tuple[Path, list[Path]]:
             "translation by --source and --ref."
         )
     state = open_run(run.path)
-    source, target = (dev_text_path(state.run.data, side) for side in ("source", "target"))
+    source, target = (held_out_path(state.run.data, "dev", side) for side in ("source", "target"))
     if not source.is_file() or not target.is_file():
         raise UsageError(
             f"{state.run.data}: has no dev of the run any more. Give a text and its translation by "

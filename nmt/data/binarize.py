@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +61,8 @@ _DEFAULT_MAX_UNKNOWN = 0.01
 """The default of `data.max_unknown` for subwords and characters."""
 
 DATA_FILES = frozenset(
-    [MANIFEST, "dev.source.txt", "dev.target.txt"]
+    [MANIFEST]
+    + [f"{name}.{side}.txt" for name in ("dev", "test") for side in ("source", "target")]
     + [f"{name}.{ending}" for name in ("train", "dev") for ending in ("bin", "idx")]
 )
 """The names of all files that `binarize` writes."""
@@ -84,7 +84,9 @@ def binarize_settings(config: Config) -> dict[str, object]:
     settings |= filter_settings(config.data)
     if settings["max_unknown"] is None:
         settings["max_unknown"] = _DEFAULT_MAX_UNKNOWN
-    if config.data.validation_split:
+    if config.data.test_split:
+        settings["test_split"] = config.data.test_split
+    if config.data.validation_split or config.data.test_split:
         settings["seed"] = config.data.split_seed
     for name, corpora in config.data.corpora.items():
         has_parts = len(corpora) > 1 or any(map(_is_more_than_files, corpora))
@@ -107,14 +109,15 @@ def _corpus_record(corpus: CorpusSettings, data: DataSettings) -> dict[str, obje
     }
 
 
-def dev_text_path(folder: Path, side: str) -> Path:
-    """Return the path of the file with the lines of one side of dev.
+def held_out_path(folder: Path, name: str, side: str) -> Path:
+    """Return the path of the file with the lines of one side of dev or test.
 
     Args:
         folder: The data folder.
+        name: `dev` or `test`.
         side: `source` or `target`.
     """
-    return folder / f"dev.{side}.txt"
+    return folder / f"{name}.{side}.txt"
 
 
 class _Binarizer:
@@ -130,13 +133,14 @@ class _Binarizer:
         self._folder = folder
         self._held_out: dict[str, HeldOut] = {}
         self._profiles: dict[str, CorpusProfile] = {}
+        self._test: _TextFiles | None = None
 
     def run(self) -> Manifest:
         warn_of_equal_files(self._inputs)
         with ExitStack() as stack:
             held_out = "train" if self._data.dev is None else "dev"
             dev = self._open("dev", PairCounts(count_pairs(self._inputs, held_out)), stack)
-            dev.keep_texts(self._folder, stack)
+            dev.texts = _TextFiles(self._folder, "dev", stack)
             if self._data.dev is not None:
                 self._read_dev(dev)
             if self._data.test is not None:
@@ -147,6 +151,8 @@ class _Binarizer:
                 filters.append(PairFilters(settings, self._held_out, filters))
             counts = PairCounts(count_pairs(self._inputs, "train"), join_reasons(filters))
             train = self._open("train", counts, stack)
+            if self._data.test_split:
+                self._test = _TextFiles(self._folder, "test", stack)
             self._read_train(train, dev, filters)
         manifest = self._manifest(train.counts, dev.counts)
         _report_statistics(manifest, self._data.exclude_overlap)
@@ -214,18 +220,27 @@ class _Binarizer:
             duplicate = seen.add(encoded.pair_hashes)
             keep_mask = train.drop(chunk, filters[number].apply(chunk, encoded, duplicate))
             # Equal pairs go to the same corpus, so a duplicate is one within that corpus.
-            dev_mask = keep_mask & self._validation_mask(chunk)
+            dev_share, test_share = self._data.validation_split, self._data.test_split
+            dev_mask = keep_mask & self._split_mask(chunk, dev_share)
             dev.count_properties(encoded, duplicate, dev_mask)
             dev.write(chunk, encoded, dev_mask)
-            train.count_properties(encoded, duplicate, ~dev_mask)
-            train.write(chunk, encoded, keep_mask & ~dev_mask)
+            train_mask = ~dev_mask
+            if self._test is not None:
+                test_mask = keep_mask & self._split_mask(chunk, test_share, after=dev_share)
+                self._test.write(chunk.select(test_mask))
+                train_mask &= ~test_mask
+            train.count_properties(encoded, duplicate, train_mask)
+            train.write(chunk, encoded, keep_mask & train_mask)
             for held_out in self._held_out.values():
-                held_out.count(encoded.select(~dev_mask))
+                held_out.count(encoded.select(train_mask))
 
-    def _validation_mask(self, chunk: Chunk) -> NDArray[np.bool_]:
-        share, seed = self._data.validation_split, self._data.split_seed
+    def _split_mask(self, chunk: Chunk, share: float, after: float = 0.0) -> NDArray[np.bool_]:
+        """Return whether each pair of a chunk is set aside; see `in_validation_split`."""
+        seed = self._data.split_seed
         texts = zip(chunk.sources, chunk.targets, strict=True)
-        return np.array([in_validation_split(*pair, share, seed) for pair in texts], np.bool_)
+        return np.array(
+            [in_validation_split(*pair, share, seed, after) for pair in texts], np.bool_
+        )
 
     def _manifest(self, train: PairCounts, dev: PairCounts) -> Manifest:
         return Manifest(
@@ -240,7 +255,31 @@ class _Binarizer:
             },
             length_ratio=train.length_ratio(),
             findings=text_findings(self._profiles, list_files(self._inputs)),
+            test_pairs=0 if self._test is None else self._test.pairs,
         )
+
+
+class _TextFiles:
+    """The two files with the lines of a held-out corpus.
+
+    Args:
+        folder: The data folder.
+        name: `dev` or `test`.
+        stack: The stack that completes the files.
+    """
+
+    def __init__(self, folder: Path, name: str, stack: ExitStack) -> None:
+        self._files = [
+            stack.enter_context(atomic_file(held_out_path(folder, name, side)))
+            for side in ("source", "target")
+        ]
+        self.pairs = 0
+
+    def write(self, chunk: Chunk) -> None:
+        """Write the lines of the pairs of a chunk."""
+        self.pairs += len(chunk.lines)
+        for file, texts in zip(self._files, (chunk.sources, chunk.targets), strict=True):
+            file.write("".join(f"{text}\n" for text in texts).encode("utf-8"))
 
 
 @dataclass
@@ -250,8 +289,7 @@ class _CorpusOutput:
     writer: CorpusWriter
     counts: PairCounts
     tokenizer: Tokenizer
-    source_text: IO[bytes] | None = None
-    target_text: IO[bytes] | None = None
+    texts: "_TextFiles | None" = None
     tags: Sequence[int] = ()
 
     def start_corpus(
@@ -267,11 +305,6 @@ class _CorpusOutput:
         tags = data.tags_of(corpus)
         self.tags = tag_ids(tokenizer, tags)
         self.counts.start_corpus(corpus.name, data.languages_of(corpus), tags)
-
-    def keep_texts(self, folder: Path, stack: ExitStack) -> None:
-        """Write the lines of the pairs too."""
-        self.source_text = stack.enter_context(atomic_file(dev_text_path(folder, "source")))
-        self.target_text = stack.enter_context(atomic_file(dev_text_path(folder, "target")))
 
     def drop(self, chunk: Chunk, dropped: dict[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
         """Count the unreadable lines of a chunk and the dropped pairs.
@@ -307,9 +340,8 @@ class _CorpusOutput:
         self.writer.add_block(lines, encoded.tokens, encoded.lengths)
         self.counts.keep(encoded)
         self._compare_targets(chunk, encoded)
-        for file, texts in ((self.source_text, chunk.sources), (self.target_text, chunk.targets)):
-            if file is not None:
-                file.write("".join(f"{text}\n" for text in texts).encode("utf-8"))
+        if self.texts is not None:
+            self.texts.write(chunk)
 
     def _compare_targets(self, chunk: Chunk, encoded: EncodedChunk) -> None:
         """Compare a sample of the target lines of a chunk with the decoding of their subwords.

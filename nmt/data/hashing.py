@@ -73,8 +73,10 @@ class SeenHashes:
             self._runs.append(merged)
 
 
-def in_validation_split(source: str | None, target: str | None, share: float, seed: int) -> bool:
-    """Return whether a pair belongs to validation, by a pure function of source text and seed.
+def in_validation_split(
+    source: str | None, target: str | None, share: float, seed: int, after: float = 0.0
+) -> bool:
+    """Return whether a pair is set aside, by a pure function of source text and seed.
 
     Only the letters of the source count, without case. Sources that differ in case, punctuation,
     digits or spaces alone go to the same corpus, so validation has no near duplicate of a source
@@ -86,10 +88,12 @@ def in_validation_split(source: str | None, target: str | None, share: float, se
         target: The target text, None where it is unreadable.
         share: The share of pairs to set aside, from 0 to 1.
         seed: The seed of the split, `data.split_seed`.
+        after: The share of pairs that is set aside for another use, before this one.
     """
     if share == 0.0 or not source or not target or not source.strip() or not target.strip():
         return False
     key = seed.to_bytes(8, "little")
     text = letters_of(source) or source.strip()
     digest = hashlib.blake2b(text.encode("utf-8"), digest_size=8, key=key).digest()
-    return int.from_bytes(digest, "little") < share * 2.0**64
+    position = int.from_bytes(digest, "little") / 2.0**64
+    return after <= position < after + share

@@ -288,6 +288,7 @@ class Manifest(Record):
         overlap: The pairs of train that occur in dev or test, by corpus.
         length_ratio: The length ratio over the pairs of train.
         findings: The findings about the texts, None in the manifest of an earlier release.
+        test_pairs: The pairs of train that are held out for tests.
     """
 
     version: int = _VERSION
@@ -299,6 +300,7 @@ class Manifest(Record):
     overlap: dict[str, OverlapReport]
     length_ratio: LengthRatio
     findings: tuple[TextFinding, ...] | None = None
+    test_pairs: int = 0
 
     @classmethod
     def load(cls, folder: Path) -> "Manifest":

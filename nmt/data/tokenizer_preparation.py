@@ -48,6 +48,7 @@ _FULL_KEYS = {
     "max_pairs": "data.max_pairs",
     "target_prefixes": "data.target_prefixes",
     "validation_split": "data.validation_split",
+    "test_split": "data.test_split",
     "seed": "data.split_seed",
     "tags": "data.train.tag",
 }
@@ -201,9 +202,12 @@ def _settings(config: Config) -> dict[str, Any]:
         settings["min_frequency"] = tokenizer.min_frequency
     settings["on_bad_utf8"] = config.data.on_bad_utf8
     settings |= {**selection_settings(config.data), **tags}
-    if config.data.validation_split:
-        settings["validation_split"] = config.data.validation_split
-        settings["seed"] = config.data.split_seed
+    splits = {
+        "validation_split": config.data.validation_split,
+        "test_split": config.data.test_split,
+    }
+    if given := {name: share for name, share in splits.items() if share}:
+        settings |= {**given, "seed": config.data.split_seed}
     return settings
 
 

@@ -56,7 +56,7 @@ def train_tokenizers(config: Config, pairs: int) -> TokenizerPair:
     """Return tokenizers trained on train: one for both sides, or one for each side.
 
     At most two million lines are used, evenly spread over the text. A pair set aside by
-    `validation_split` is not used.
+    `validation_split` or `test_split` is not used.
 
     Args:
         config: The configuration.
@@ -106,7 +106,7 @@ def _sample_pairs(config: Config, pairs: int, sides: int) -> Iterator[LinePair]:
             continue
         if pair.target is not None and not has_selected_prefix(data, pair.target):
             continue
-        share, seed = data.validation_split, data.split_seed
+        share, seed = data.validation_split + data.test_split, data.split_seed
         if not in_validation_split(pair.source, pair.target, share, seed):
             yield pair
 

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from nmt.console import warn
-from nmt.data.binarize import dev_text_path
+from nmt.data.binarize import held_out_path
 from nmt.data.manifest import Manifest
 from nmt.errors import DataError, NmtError
 from nmt.evaluation.breakdown import count_words, vocabulary
@@ -67,7 +67,7 @@ def read_shared_dev(states: Sequence[RunState]) -> Text:
     texts = []
     for state in states:
         state.check_data()
-        sides = [dev_text_path(state.run.data, side) for side in ("source", "target")]
+        sides = [held_out_path(state.run.data, "dev", side) for side in ("source", "target")]
         texts.append([read_all_input_lines(side) for side in sides])
     for state, text in zip(states, texts, strict=True):
         if text != texts[0]:

@@ -8,7 +8,7 @@ from nmt.alignment.guided_links import GUIDANCE_FILE, open_guidance, prepare_gui
 from nmt.alignment.link_dataset import PairLinks
 from nmt.config.settings import Config, DataSettings
 from nmt.console import say, warn
-from nmt.data.binarize import DATA_FILES, binarize, binarize_settings, dev_text_path
+from nmt.data.binarize import DATA_FILES, binarize, binarize_settings, held_out_path
 from nmt.data.binary_dataset import Corpus
 from nmt.data.corpus_weights import CorpusWeights
 from nmt.data.input_files import Inputs, check_languages, check_unchanged, describe_inputs
@@ -138,6 +138,11 @@ def prepare_corpora(
         with atomic_directory(folder.path) as new_folder:
             manifest = binarize(config, tokenizers, inputs, new_folder)
             check_unchanged(corpora, inputs)
+        if manifest.test_pairs:
+            say(
+                f"test: {manifest.test_pairs:,} pairs of train are held out in "
+                f"{held_out_path(folder.path, 'test', 'source')} and test.target.txt"
+            )
         for finding in manifest.findings or ():
             if not checked:
                 warn(finding.message)
@@ -272,7 +277,7 @@ def _open(folder: PreparedFolder, manifest: Manifest) -> PreparedData:
 
 
 def _dev_lines(folder: PreparedFolder, side: str, expected: int) -> list[str]:
-    path = dev_text_path(folder.path, side)
+    path = held_out_path(folder.path, "dev", side)
     try:
         lines = path.read_bytes().decode("utf-8").split("\n")[:-1]
     except (OSError, UnicodeDecodeError) as error:

@@ -397,3 +397,36 @@ def test_the_first_pairs_or_those_that_begin_as_wanted_are_selected(tiny, tmp_pa
     assert texts == [each for each in targets if each.startswith(("one t", "seven"))]
     _, texts = prepared("both", "data.max_pairs=50", "data.target_prefixes=[seven]")
     assert texts == [each for each in targets[:50] if each.startswith("seven")]
+
+
+def test_a_test_set_without_near_duplicates_is_set_aside(make_config, prepare, tmp_path):
+    source, target = parallel_text(300)
+    variants = [f"{line.upper()}!" for line in source]
+    config = make_config(
+        ([*source, *variants], target * 2), validation_split=0.2, test_split=0.1, split_seed=5
+    )
+    data = prepare(config)
+    sides = [
+        (tmp_path / "run" / "data" / f"test.{side}.txt")
+        .read_text(encoding="utf-8")
+        .split("\n")[:-1]
+        for side in ("source", "target")
+    ]
+    assert len(sides[0]) == len(sides[1]) == data.manifest.test_pairs
+    assert 30 < data.manifest.test_pairs < 90
+    assert len(data.train) + len(data.dev) + data.manifest.test_pairs == 600
+    lines = {int(line) for corpus in (data.train, data.dev) for line in corpus.line_numbers}
+    kept = {letters_of([*source, *variants][line - 1]) for line in lines}
+    assert not kept & set(map(letters_of, sides[0]))
+    # Without a test split, the same pairs are in dev.
+    other = prepare(
+        make_config(([*source, *variants], target * 2), validation_split=0.2, split_seed=5), "other"
+    )
+    assert other.dev.line_numbers.tolist() == data.dev.line_numbers.tolist()
+
+
+def test_the_tokenizer_does_not_learn_from_the_test_set(make_config, made, prepare):
+    texts = parallel_text(300)
+    prepare(make_config(texts, validation_split=0.2))
+    prepare(make_config(texts, validation_split=0.2, test_split=0.2))
+    assert made == ["train_tokenizers", "binarize"] * 2

@@ -194,6 +194,9 @@ def _data(corpus: CorpusSummary) -> Iterator[Recommendation]:
         yield Recommendation(
             "data.validation_split", share, f"for dev: about {share * corpus.pairs:,.0f} pairs"
         )
+        if share < constants.MAX_DEV_SHARE:
+            reason = "for a test of the trained model: as many"
+            yield Recommendation("data.test_split", share, reason)
     shortest, longest = constants.MAX_LENGTH
     needed = math.ceil(constants.MAX_SUBWORDS_PER_WORD * corpus.long_words / 10) * 10
     length = min(longest, max(shortest, needed))

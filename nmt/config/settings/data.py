@@ -286,6 +286,13 @@ class TextSettings(Settings):
         lt=1.0,
         description="Fraction of train to hold out for validation when there is no dev.",
     )
+    test_split: float = Field(
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Fraction of train to hold out for tests when there is no test. The pairs are "
+        "in test.source.txt and test.target.txt in the folder of the prepared corpora.",
+    )
     split_seed: int = Field(
         1,
         ge=0,
@@ -402,6 +409,14 @@ class DataSettings(FilterSettings, TextSettings):
             )
         if self.dev is not None and self.validation_split > 0.0:
             raise ValueError("has both `dev` and `validation_split`; keep one of them")
+        if self.test is not None and self.test_split > 0.0:
+            raise ValueError("has both `test` and `test_split`; keep one of them")
+        if self.validation_split + self.test_split >= 1.0:
+            raise ValueError("has `validation_split` and `test_split` that leave no pair for train")
+        if self.test_split > 0.0 and self.tags:
+            raise ValueError(
+                "has `test_split` and corpora with tags; name a corpus for each tag in `test`"
+            )
         return self
 
     @model_validator(mode="after")
