@@ -78,6 +78,7 @@ class DevPoint:
         seconds: The duration of the validation in seconds.
         samples: Dev sentences with their translations.
         noise: By metric, the reason why its value is only noise.
+        groups: Values by metric of each language pair, where dev has several.
     """
 
     update: int
@@ -86,6 +87,7 @@ class DevPoint:
     seconds: float
     samples: tuple[LoggedSample, ...]
     noise: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def deciding_value(self, metric: str) -> MetricValue | None:
         """Return the value that counts for a metric; None where it is not finite."""
@@ -217,10 +219,10 @@ class RunHistory:
 
     def _add_validation(self, record: Mapping[str, Any], update: int, time: float) -> None:
         self.dev = _points_before(self.dev, update)
-        metrics = {name: _as_number(record[name]) for name in METRICS if name in record}
+        metrics, groups = _as_metrics(record), _as_groups(record.get("groups"))
         samples = _as_samples(record.get("samples"))
         seconds, noise = _as_number(record.get("seconds")), _as_texts(record.get("noise"))
-        self.dev.append(DevPoint(update, time, metrics, seconds, samples, noise))
+        self.dev.append(DevPoint(update, time, metrics, seconds, samples, noise, groups))
 
     def _add_end(self, record: Mapping[str, Any], update: int, time: float) -> None:
         self.ended = str(record.get("reason", "no reason recorded"))
@@ -256,6 +258,16 @@ def _as_number(value: Any) -> float:
         return float(value)
     except (ValueError, OverflowError):
         return math.nan
+
+
+def _as_metrics(record: Mapping[str, Any]) -> dict[str, float]:
+    return {name: _as_number(record[name]) for name in METRICS if name in record}
+
+
+def _as_groups(value: Any) -> dict[str, dict[str, float]]:
+    """Return recorded values by language pair; none where the value is no object."""
+    groups = value.items() if isinstance(value, dict) else ()
+    return {str(label): _as_metrics(each) for label, each in groups if isinstance(each, dict)}
 
 
 def _as_texts(value: Any) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The report on a run: its content, its form as plain data for programs, and its HTML page."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -117,6 +118,7 @@ def _dev(point: DevPoint) -> dict[str, Any]:
         "time": point.time,
         "seconds": point.seconds,
         **point.metrics,
+        **({"groups": dict(point.groups)} if point.groups else {}),
         "samples": [asdict(sample) for sample in point.samples],
     }
 
@@ -255,8 +257,20 @@ def _validations(report: RunReport) -> str:
     ]
     return (
         f"<details><summary>All {len(dev)} validations as a table</summary>"
-        f"{table(columns, rows, sortable=True)}</details>"
+        f"{table(columns, rows, sortable=True)}</details>{_language_pairs(dev[-1], names)}"
     )
+
+
+def _language_pairs(point: DevPoint, names: Sequence[str]) -> str:
+    """Return a table of the values of each language pair; an empty text where dev has one."""
+    if not point.groups:
+        return ""
+    columns = [Column("language pair"), *(Column(METRICS[name], True) for name in names)]
+    rows = [
+        [label, *(format_score(values.get(name, math.nan)) for name in names)]
+        for label, values in point.groups.items()
+    ]
+    return paragraph("The last validation by language pair:") + table(columns, rows)
 
 
 def _samples(report: RunReport) -> str:
