@@ -4,8 +4,9 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from nmt.config.recommend import constants
 from nmt.config.recommend.corpus_summary import CorpusSummary, SideSummary
@@ -36,7 +37,7 @@ BadUtf8 = Literal["error", "replace", "skip_pair"]
 
 @dataclass(frozen=True)
 class TrainingFiles:
-    """The files of the training text: two sides, or files with both.
+    """The files of the training text: two sides, files with both, or all of these.
 
     Attributes:
         source: The files of the source side.
@@ -52,8 +53,10 @@ class TrainingFiles:
     sides: str | None = None
     format: str | None = None
 
-    def corpus(self, languages: tuple[str | None, str | None]) -> CorpusSettings:
-        """Return the settings of the corpus, with its format and sides as its files tell.
+    def corpora(self, languages: tuple[str | None, str | None]) -> list[CorpusSettings]:
+        """Return the settings of the corpora, with their formats and sides as their files tell.
+
+        Files of one format with the same sides are one corpus.
 
         Args:
             languages: The languages of source and target, or None.
@@ -62,17 +65,20 @@ class TrainingFiles:
             DataError: A file is missing, or its format or sides are not recognised.
             UsageError: The options do not go together.
         """
-        if not self.pairs:
-            if self.sides is not None or self.format is not None:
-                raise UsageError("--sides and --format belong to --pairs: give --pairs FILE.")
-            if not self.source or not self.target:
-                raise UsageError(
-                    "give two files of plain text by --source and --target, or files with both "
-                    "sides by --pairs."
-                )
-            return _corpus("", self.source, self.target)
+        if not self.pairs and (self.sides is not None or self.format is not None):
+            raise UsageError("--sides and --format belong to --pairs: give --pairs FILE.")
+        if not self.pairs and not (self.source and self.target):
+            raise UsageError(
+                "give two files of plain text by --source and --target, or files with both sides "
+                "by --pairs."
+            )
+        corpora = []
         if self.source or self.target:
-            raise UsageError("--pairs holds both sides: leave --source and --target out.")
+            corpora.append(_corpus("", self.source, self.target))
+        return corpora + self._pair_corpora(languages)
+
+    def _pair_corpora(self, languages: tuple[str | None, str | None]) -> list[CorpusSettings]:
+        """Return the corpora of the files with both sides."""
         if self.format is not None and self.format not in PAIR_FORMATS.kinds:
             raise UsageError(
                 f"{self.format!r} is not a valid format; choose one of "
@@ -88,12 +94,10 @@ class TrainingFiles:
         ]
         for file in found:
             say(f"{file.path}: {file.description}")
-        first = found[0]
-        if any((file.format, file.sides) != (first.format, first.sides) for file in found):
-            raise UsageError(
-                "files of --pairs differ in format or sides: give --sides, or files of one kind."
-            )
-        return CorpusSettings(pairs=tuple(self.pairs), format=first.format, sides=first.sides)
+        return [
+            CorpusSettings(pairs=tuple(file.path for file in files), format=name, sides=ends)
+            for (name, ends), files in groupby(found, lambda file: (file.format, file.sides))
+        ]
 
 
 @dataclass(frozen=True)
@@ -101,13 +105,13 @@ class Texts:
     """The texts that the options name.
 
     Attributes:
-        train: The training text.
+        train: The corpora of the training text.
         dev: The dev text, or None.
         languages: The languages of source and target; None where not known.
         on_bad_utf8: The treatment of lines that are not UTF-8.
     """
 
-    train: CorpusSettings
+    train: list[CorpusSettings]
     dev: CorpusSettings | None
     languages: tuple[str | None, str | None]
     on_bad_utf8: BadUtf8
@@ -133,20 +137,20 @@ class Texts:
             UsageError: The sides differ in their number of files, or options do not go together,
                 or the sides of dev are swapped by the names of their files.
         """
-        corpus = train.corpus(languages)
-        guessed: tuple[str | None, str | None] = (None, None)
-        if corpus.source:
-            guessed = read_file_languages(corpus.source[0], corpus.target[0])
-        elif corpus.sides is not None:
-            source, target = map(find_language, corpus.sides)
-            guessed = (
-                None if source is None else source.code,
-                None if target is None else target.code,
+        if train.source and train.target:
+            guessed = read_file_languages(train.source[0], train.target[0])
+            languages = (languages[0] or guessed[0], languages[1] or guessed[1])
+        corpora = train.corpora(languages)
+        if corpora[0].sides is not None:
+            source, target = map(find_language, corpora[0].sides)
+            languages = (
+                languages[0] or (None if source is None else source.code),
+                languages[1] or (None if target is None else target.code),
             )
         texts = cls(
-            train=corpus,
+            train=corpora,
             dev=None if dev[0] is None or dev[1] is None else _corpus("dev-", dev[0], dev[1]),
-            languages=(languages[0] or guessed[0], languages[1] or guessed[1]),
+            languages=languages,
             on_bad_utf8=on_bad_utf8,
         )
         _check_dev_names(texts)
@@ -159,7 +163,7 @@ class Texts:
             DataError: See `summarize_corpus`.
         """
         dev = None if self.dev is None else [self.dev]
-        return summarize_corpus([self.train], dev, self.on_bad_utf8)
+        return summarize_corpus(self.train, dev, self.on_bad_utf8)
 
 
 def recommend_for(
@@ -277,20 +281,29 @@ def _data_recommendations(texts: Texts, folder: Path | None) -> Iterator[Recomme
     for side, language in zip(("source", "target"), texts.languages, strict=True):
         if language:
             yield Recommendation(f"data.{side}_language", language)
-    for name, corpus in (("train", texts.train), ("dev", texts.dev)):
-        if corpus is not None:
-            for side in ("source", "target", "pairs"):
-                paths = [_relative_path(folder, path) for path in getattr(corpus, side)]
-                if paths:
-                    yield Recommendation(
-                        f"data.{name}.{side}", paths if len(paths) > 1 else paths[0]
-                    )
-            if corpus.pairs:
-                yield Recommendation(f"data.{name}.format", corpus.format)
-                if corpus.sides is not None:
-                    yield Recommendation(f"data.{name}.sides", list(corpus.sides))
+    for name, corpora in (("train", texts.train), ("dev", [texts.dev] if texts.dev else [])):
+        values = [_corpus_values(corpus, folder) for corpus in corpora]
+        if len(values) > 1:
+            yield Recommendation(f"data.{name}", values)
+        else:
+            for each in values:
+                yield from (Recommendation(f"data.{name}.{key}", each[key]) for key in each)
     if texts.on_bad_utf8 != "error":
         yield Recommendation("data.on_bad_utf8", texts.on_bad_utf8)
+
+
+def _corpus_values(corpus: CorpusSettings, folder: Path | None) -> dict[str, Any]:
+    """Return the keys of a corpus, with paths relative to the folder."""
+    values: dict[str, Any] = {}
+    for side in ("source", "target", "pairs"):
+        paths = [_relative_path(folder, path) for path in getattr(corpus, side)]
+        if paths:
+            values[side] = paths if len(paths) > 1 else paths[0]
+    if corpus.pairs:
+        values["format"] = corpus.format
+    if corpus.sides is not None:
+        values["sides"] = list(corpus.sides)
+    return values
 
 
 def _relative_path(folder: Path | None, path: Path) -> str:

@@ -211,6 +211,7 @@ def drop_table(name: str, report: CorpusReport) -> str:
         lines += [
             f"  {part.title:<{width}}  {part.pairs_read:,} pairs read, {part.pairs_kept:,} kept"
             for part in report.parts
+            if part.pairs_read
         ]
     return "\n".join(lines)
 

@@ -72,7 +72,8 @@ def _toy_lines(config):
 def _phrases():
     """Make 80 pairs, the same for either direction, which begin as the tutorial asks for."""
     starts = ["I am", "He is", "She's", "We are"]
-    return [(f"{starts[i % 4]} {i} of {i // 4}.",) * 2 for i in range(80)]
+    words = ["".join(chr(ord("a") + int(digit)) for digit in str(i)) for i in range(80)]
+    return [(f"{starts[i % 4]} {words[i]} of {words[i // 4]}.",) * 2 for i in range(80)]
 
 
 def test_there_is_a_file_for_each_experiment():

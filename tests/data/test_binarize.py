@@ -293,7 +293,7 @@ def test_the_share_dropped_counts_the_pairs_set_aside_too(make_config, prepare):
 
 
 def test_no_file_but_the_known_ones_is_written(make_config, prepare, tmp_path):
-    prepare(make_config(parallel_text(50), DEV))
+    prepare(make_config(parallel_text(50), DEV, test_split=0.5))
     assert {path.name for path in (tmp_path / "run" / "data").iterdir()} == DATA_FILES
 
 

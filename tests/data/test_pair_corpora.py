@@ -115,12 +115,38 @@ def test_init_writes_what_it_recognised(tmp_path, pairs, capsys):
     assert train.sides == ("translation.fr", "translation.en")
 
 
+def test_init_lists_files_of_several_kinds(tiny_config, table, pairs, capsys):
+    folder = tiny_config.parent
+    lines = (json.dumps({"fr": fr, "en": en}) for fr, en in pairs)
+    (folder / "more.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    files = ["--source", str(folder / "train.fr"), "--target", str(folder / "train.en")]
+    files += ["--pairs", str(table), "--pairs", str(folder / "more.jsonl")]
+    output = folder / "made.yaml"
+    assert run(["init", *files, "-o", str(output)]) == 0
+    train = load_config(output).data.train
+    assert [each.source or each.pairs for each in train] == [
+        (folder / "train.fr",),
+        (table,),
+        (folder / "more.jsonl",),
+    ]
+    assert [each.format for each in train] == [None, "tsv", "jsonl"]
+    assert f"    - {{source: {folder}/train.fr, target: {folder}/train.en}}\n" in (
+        output.read_text(encoding="utf-8")
+    )
+    command = ["binarize", str(output), "--set", f"run_dir={folder / 'run'}"]
+    assert run([*command, "--set", "data.max_dropped=1"]) == 0
+    assert "more.jsonl (fr-en)" in capsys.readouterr().err
+    manifest = Manifest.load(folder / "run" / "data")
+    read = manifest.train.pairs_read + manifest.dev.pairs_read + manifest.test_pairs
+    assert read == 200 + 2 * len(pairs)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ([], "give two files of plain text by --source and --target, or files with both sides"),
         (["--source", "a"], "give two files of plain text by --source and --target"),
-        (["-p", "t.tsv", "-s", "a"], "--pairs holds both sides: leave --source and --target out"),
+        (["-p", "t.tsv", "-s", "a"], "--source names 1 files and --target 0; give the same number"),
         (["-s", "a", "-t", "b", "--sides", "1,2"], "--sides and --format belong to --pairs"),
         (["-p", "t.tsv", "--sides", "1"], "--sides 1: give two names with a comma"),
         (["-p", "t.tsv", "--format", "xls"], "'xls' is not a valid format; choose one of tsv, csv"),

@@ -44,7 +44,11 @@ def format_table(recommendations: Sequence[Recommendation]) -> list[str]:
 def _section(name: str, value: Any, depth: int) -> Iterator[str]:
     indent = "  " * depth
     if isinstance(value, Recommendation):
-        yield from _with_comment(f"{indent}{name}: {format_value(value.value)}", value.reason)
+        if isinstance(value.value, list) and any(isinstance(each, dict) for each in value.value):
+            yield f"{indent}{name}:"
+            yield from (f"{indent}  - {format_value(each)}" for each in value.value)
+        else:
+            yield from _with_comment(f"{indent}{name}: {format_value(value.value)}", value.reason)
         return
     yield f"{indent}{name}:"
     for below, inner in value.items():
