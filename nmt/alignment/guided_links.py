@@ -190,13 +190,13 @@ def _from_files(config: Config, corpus: Corpus, tokenizers: TokenizerPair) -> It
         (file, number, line) for file in files for number, line in _numbered_lines(file)
     )
     texts = read_corpus_pairs(train, config.data.on_bad_utf8)
-    kept_lines = map(int, corpus.line_numbers)
-    next_kept = next(kept_lines, 0)
+    kept = zip(map(int, corpus.line_numbers), corpus.source_lengths, strict=True)
+    next_kept, length = next(kept, (0, 0))
     for pair, (file, number, line) in zip(texts, alignment_lines, strict=True):
         if pair.line == next_kept:
             links = parse_links(line, str(file), number)
-            yield _between_subwords(pair, links, tokenizers, str(file), number)
-            next_kept = next(kept_lines, 0)
+            yield _between_subwords(pair, links, tokenizers, int(length), str(file), number)
+            next_kept, length = next(kept, (0, 0))
 
 
 def _numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
@@ -205,17 +205,34 @@ def _numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def _between_subwords(
-    pair: LinePair, links: list[Link], tokenizers: TokenizerPair, name: str, number: int
+    pair: LinePair,
+    links: list[Link],
+    tokenizers: TokenizerPair,
+    source_length: int,
+    name: str,
+    number: int,
 ) -> _LinkArray:
-    """Return links of all subwords of a source word with all subwords of its target word."""
+    """Return links of all subwords of a source word with all subwords of its target word.
+
+    Tags before the subwords of the source have no links.
+
+    Args:
+        pair: The pair.
+        links: The links between its words.
+        tokenizers: The tokenizers of both sides.
+        source_length: The number of source tokens, tags included.
+        name: The name of the file with the links.
+        number: The line of the links in it.
+    """
     assert pair.source is not None and pair.target is not None
     sides = (
         SegmentedText(pair.source, tokenizers.source.subwords(pair.source)).membership,
         SegmentedText(pair.target, tokenizers.target.subwords(pair.target)).membership,
     )
     check_within(links, (sides[0].shape[1], sides[1].shape[1]), name, number)
+    tags = source_length - len(sides[0])
     subwords = {
-        (int(i), int(j))
+        (tags + int(i), int(j))
         for source, target in links
         for i in np.flatnonzero(sides[0][:, source])
         for j in np.flatnonzero(sides[1][:, target])

@@ -143,3 +143,17 @@ def test_links_of_another_corpus_are_not_taken(guided, prepare, tmp_path):
     (run.data / GUIDANCE_FILE).write_bytes(links)
     with pytest.raises(DataError, match="belongs to another corpus"):
         open_prepared(config, run)
+
+
+def test_tags_have_no_links(guided, prepare, tmp_path):
+    write_lines(tmp_path / "links", DIAGONAL)
+    config = guided(alignments=[str(tmp_path / "links")])
+    plain = prepare(config)
+    corpus = config.data.train[0].model_copy(update={"tag": "web"})
+    settings = config.data.model_copy(update={"train": (corpus,)})
+    run = RunDirectory(tmp_path / "tagged")
+    config = config.model_copy(update={"data": settings})
+    tagged = prepare_corpora(config, run, prepare_tokenizers(config, run))
+    assert (tagged.train.source_lengths == plain.train.source_lengths + 1).all()
+    for pair in range(len(plain.train)):
+        assert (tagged.links.links(pair) == plain.links.links(pair) + [1, 0]).all()
