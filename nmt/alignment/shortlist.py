@@ -31,7 +31,7 @@ class Shortlist:
             with PAD.
         frequent: All tokens, the most frequent first, `[target_vocabulary]`.
         always: The tokens that are always allowed, in rising order, `[tokens]`. These are the
-            reserved tokens and the bytes, which can spell any text.
+            reserved tokens, the case marks, and the bytes, which can spell any text.
     """
 
     translations: Tensor
@@ -179,5 +179,7 @@ def _always_allowed(tokenizers: TokenizerPair) -> list[int]:
     return [
         token
         for token, piece in enumerate(pieces)
-        if token in _RESERVED or piece.kind == PieceKind.BYTE
+        if token in _RESERVED
+        or token in tokenizers.target.case_marks
+        or piece.kind == PieceKind.BYTE
     ]

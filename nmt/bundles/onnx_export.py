@@ -72,13 +72,19 @@ def write_onnx(bundle_path: Path, folder: Path, replace: bool = False) -> list[s
 
     Raises:
         UsageError: The folder exists already, or packages are missing.
-        ModelError: The architecture cannot be written, or the programs give other numbers.
+        ModelError: The architecture cannot be written, or the programs give other numbers. Or the
+            tokenizers have case marks, which other programs do not know.
         ResourceError: The disk does not take the programs.
     """
     if folder.exists() and not replace:
         raise UsageError(f"{folder}: already exists. Choose another path or add --force.")
     _check_packages()
     bundle = load_bundle(bundle_path, torch.device("cpu"))
+    if bundle.tokenizers.source.case_marks or bundle.tokenizers.target.case_marks:
+        raise ModelError(
+            f"{bundle_path}: has a tokenizer with tokenizer.case: inline, which SentencePiece by "
+            "itself cannot apply. --onnx needs a model trained with tokenizer.case: keep."
+        )
     model = bundle.model.float().requires_grad_(False)
     signature = program_signature(model)
     with atomic_directory(folder) as new:

@@ -66,7 +66,7 @@ class TokenizerKind(Kind):
     units: str = "subwords"
 
 
-_LEARNED = ("character_coverage", "byte_fallback")
+_LEARNED = ("character_coverage", "byte_fallback", "case")
 
 _TOKENIZERS: dict[str, Kind] = {
     "unigram": TokenizerKind(
@@ -88,12 +88,24 @@ _TOKENIZERS: dict[str, Kind] = {
     "word": TokenizerKind(
         "nmt.tokenizers.word_tokenizers:WordTokenizer",
         "words and punctuation marks; a word outside the vocabulary is unknown",
-        ("min_frequency",),
+        ("min_frequency", "case"),
         "words",
     ),
 }
 
 TOKENIZERS = Registry("tokenizer kind", _TOKENIZERS)
+
+
+LETTER_CASES = Registry(
+    "letter case",
+    {
+        "keep": Kind("nmt.tokenizers.tokenizer:Tokenizer", "letters as written"),
+        "inline": Kind(
+            "nmt.tokenizers.inline_case:InlineCaseTokenizer",
+            "small letters, and marks that say which words had capitals",
+        ),
+    },
+)
 
 
 def tokenizer_kind(name: str) -> TokenizerKind:

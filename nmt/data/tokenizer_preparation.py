@@ -196,10 +196,12 @@ def _settings(config: Config) -> dict[str, Any]:
     if tokenizer.model:
         files = [fingerprint_external_model(path) for path in tokenizer.model]
         return {"joint": tokenizer.joint, _MODEL_HASHES: files, **tags}
-    excluded = {"dir", "sampling", "model", "min_frequency"}
+    excluded = {"dir", "sampling", "model", "min_frequency", "case", "capitals"}
     settings = tokenizer.model_dump(mode="json", exclude=excluded)
     if "min_frequency" in tokenizer_kind(tokenizer.kind).settings:
         settings["min_frequency"] = tokenizer.min_frequency
+    if tokenizer.case != "keep":
+        settings["case"] = tokenizer.case
     settings["on_bad_utf8"] = config.data.on_bad_utf8
     settings |= {**selection_settings(config.data), **tags}
     splits = {

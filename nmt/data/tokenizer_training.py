@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nmt.config.registry import TOKENIZERS, tokenizer_kind, tokenizer_units
+from nmt.config.registry import tokenizer_kind, tokenizer_units
 from nmt.config.settings import Config, TokenizerSettings
 from nmt.console import say, show_activity, warn
 from nmt.data.hashing import in_validation_split
@@ -14,6 +14,7 @@ from nmt.errors import ConfigError, DataError, NmtError
 from nmt.text.characters import clean_input
 from nmt.text.lines import LinePair
 from nmt.tokenizers.external_model import read_external_model
+from nmt.tokenizers.inline_case import learn_tokenizer
 from nmt.tokenizers.normalization import make_normalizer, side_rules
 from nmt.tokenizers.source_tags import add_tags
 from nmt.tokenizers.subword_tokenizers import MAX_LINE_BYTES
@@ -70,14 +71,16 @@ def train_tokenizers(config: Config, pairs: int) -> TokenizerPair:
     source_rule, target_rule = side_rules(settings)
     tags = data.tags
     if settings.joint:
-        lines = _TrainingLines(_sample_pairs(config, pairs, sides=2), _both_sides)
+        lines = _TrainingLines(_sample_pairs(config, pairs, sides=2), _both_sides, None)
         both = _train(config, make_normalizer(target_rule), "both sides", lines, tags)
         return TokenizerPair(both, both, joint=True)
     normalizer = make_normalizer(source_rule, data.source_language)
-    lines = _TrainingLines(_sample_pairs(config, pairs, sides=1), _source_side)
+    sample = _sample_pairs(config, pairs, sides=1)
+    lines = _TrainingLines(sample, _source_side, data.source_language)
     source = _train(config, normalizer, "the source", lines, tags)
     normalizer = make_normalizer(target_rule, data.target_language)
-    lines = _TrainingLines(_sample_pairs(config, pairs, sides=1), _target_side)
+    sample = _sample_pairs(config, pairs, sides=1)
+    lines = _TrainingLines(sample, _target_side, data.target_language)
     target = _train(config, normalizer, "the target", lines)
     return TokenizerPair(source, target, joint=False)
 
@@ -121,6 +124,7 @@ class _TrainingLines:
 
     pairs: Iterable[LinePair]
     sides: Callable[[LinePair], tuple[str | None, ...]]
+    language: str | None
     has_started: bool = False
     read: int = 0
     used: int = 0
@@ -158,11 +162,10 @@ def _train(
     tags: Sequence[str] = (),
 ) -> Tokenizer:
     settings = config.tokenizer
-    kind = TOKENIZERS.resolve(settings.kind)
     units = tokenizer_units(settings.kind)
     try:
         with show_activity(f"tokenizer: learning {units} from {text_name}"):
-            model = kind.learn(settings, normalizer, lines, text_name)
+            model = learn_tokenizer(settings, normalizer, lines, text_name, lines.language)
     except NmtError as error:
         if lines.failure is not None:
             raise lines.failure from None

@@ -81,6 +81,7 @@ def _check_worst_batch(examination: Examination) -> CheckResult:
             config.seed,
             config.training.cuda_graphs,
             batch_by=config.training.batch_by,
+            capitals=config.tokenizer.capitals,
         )
 
     known_budget = examination.state.batch_size if examination.state else config.training.batch_size

@@ -10,6 +10,7 @@
  */
 
 const SPACE = "\u2581";
+const CASE_MARK = /^<(?:Aa|AA|AA\+|aa)>$/;
 const END_MARK = "</s>";
 const DENSE = 28;
 const SAID = 4;
@@ -41,7 +42,8 @@ function unitsOf(tokens, sizes, subwords) {
     const [size, spelled] = Array.isArray(word) ? word : [word, null];
     const parts = tokens.slice(first, first + size);
     const plain = subwords ? parts[0] : (spelled ?? parts.join("").replaceAll(SPACE, ""));
-    const unit = { text: visible(plain), first, size, space: first === 0 || parts[0].startsWith(SPACE) };
+    const written = parts.find((part) => !CASE_MARK.test(part)) ?? parts[0];
+    const unit = { text: visible(plain), first, size, space: first === 0 || written.startsWith(SPACE) };
     first += size;
     return unit;
   });

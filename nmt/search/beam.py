@@ -212,7 +212,8 @@ class BeamSearch:
         if any(terms) and not is_beam_search:
             raise UsageError("terms require beam search. Remove sampling and groups.")
         if any(terms):
-            return ConstrainedSelection.for_phrases(settings.beam_size, terms, device)
+            case = next(each.case for each in constraints or () if each.terms)
+            return ConstrainedSelection.for_phrases(settings.beam_size, terms, device, case)
         if settings.sampling:
             rows = zip(source.tolist(), lengths.tolist(), strict=True)
             sources = [tokens[:length] for tokens, length in rows]

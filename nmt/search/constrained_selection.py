@@ -24,26 +24,65 @@ _NONE = -1
 
 
 @dataclass(frozen=True)
+class CaseMarks:
+    """The case marks of a vocabulary, as they change the state of letter case of a hypothesis.
+
+    The state is 0 where the next token stays as it is, 1 after a mark for one word, and 2 where all
+    tokens get capitals.
+
+    Attributes:
+        for_word: The ids of the marks for one word.
+        for_all: The id of the mark for all text up to the next mark.
+        end: The id of the mark that ends such a text.
+    """
+
+    for_word: tuple[int, ...]
+    for_all: int
+    end: int
+
+    def are_marks(self, tokens: Tensor) -> Tensor:
+        """Return whether each token is a mark."""
+        return torch.isin(tokens, tokens.new_tensor([*self.for_word, self.for_all, self.end]))
+
+    def advance(self, capitals: Tensor, tokens: Tensor) -> Tensor:
+        """Return the states after one more token.
+
+        Args:
+            capitals: The states before it.
+            tokens: The tokens, of the same shape.
+        """
+        after = torch.where(self.are_marks(tokens) | (capitals == 1), 0, capitals)
+        after = torch.where(torch.isin(tokens, tokens.new_tensor(self.for_word)), 1, after)
+        return torch.where(tokens == self.for_all, 2, after)
+
+
+@dataclass(frozen=True)
 class Phrases:
     """Phrases that each translation of a batch must contain.
 
     Attributes:
         tokens: `[batch, phrases, longest]`, padded with `_NONE`.
         lengths: `[batch, phrases]`, 0 where a sentence has fewer phrases.
+        case: The case marks of the vocabulary, None without marks.
     """
 
     tokens: Tensor
     lengths: Tensor
+    case: CaseMarks | None = None
 
     @classmethod
     def from_lists(
-        cls, phrases: Sequence[Sequence[Sequence[int]]], device: torch.device
+        cls,
+        phrases: Sequence[Sequence[Sequence[int]]],
+        device: torch.device,
+        case: CaseMarks | None = None,
     ) -> "Phrases":
         """Return the phrases of a batch.
 
         Args:
             phrases: The token ids of the phrases of each sentence. No phrase is empty.
             device: The device of the search.
+            case: The case marks of the vocabulary, None without marks.
         """
         max_phrases = max(1, *map(len, phrases))
         longest = max(
@@ -55,7 +94,7 @@ class Phrases:
             for number, phrase in enumerate(sentence_phrases):
                 tokens[row, number, : len(phrase)] = torch.tensor(phrase)
                 lengths[row, number] = len(phrase)
-        return cls(tokens.to(device), lengths.to(device))
+        return cls(tokens.to(device), lengths.to(device), case)
 
     def next_tokens(self, matched: Tensor) -> Tensor:
         """Return the next token of each phrase, `[batch, beams, phrases]`; `_NONE` after the last.
@@ -67,22 +106,31 @@ class Phrases:
         phrase_tokens = padded.unsqueeze(1).expand(-1, matched.shape[1], -1, -1)
         return phrase_tokens.gather(3, matched.unsqueeze(3)).squeeze(3)
 
-    def advance(self, matched: Tensor, tokens: Tensor) -> Tensor:
+    def advance(self, matched: Tensor, tokens: Tensor, capitals: Tensor | None = None) -> Tensor:
         """Return the number of matched tokens of each phrase after one more token.
+
+        After a case mark, no phrase begins that has no mark itself: it would get capitals.
 
         Args:
             matched: The number matched so far, `[batch, n, phrases]`.
             tokens: The new tokens, `[batch, n]`.
+            capitals: The state of letter case before the new tokens, see `CaseMarks`, `[batch, n]`.
+                None without case marks.
         """
         complete = matched == self.lengths.unsqueeze(1)
         continues = self.next_tokens(matched) == tokens.unsqueeze(2)
         restarts = self.tokens[:, :, 0].unsqueeze(1) == tokens.unsqueeze(2)
+        if capitals is not None and self.case is not None:
+            has_mark = self.case.are_marks(self.tokens[:, :, 0]).unsqueeze(1)
+            gets_capitals = (capitals > 0).unsqueeze(2) & ~has_mark
+            restarts = restarts & ~gets_capitals
+            continues = continues & ~(gets_capitals & (matched == 0))
         after = torch.where(continues, matched + 1, restarts.long())
         return torch.where(complete, matched, after)
 
     def select(self, rows: Tensor) -> "Phrases":
         """Return the phrases of the given sentences, `rows [new_batch]`."""
-        return Phrases(self.tokens[rows], self.lengths[rows])
+        return Phrases(self.tokens[rows], self.lengths[rows], self.case)
 
 
 @dataclass(frozen=True)
@@ -97,15 +145,22 @@ class ConstrainedSelection(Selection):
         beam_size: The number of hypotheses that continue.
         phrases: The phrases.
         matched: The number of tokens of each phrase matched so far, `[batch, beams, phrases]`.
+        capitals: The state of letter case of each hypothesis, see `CaseMarks`, `[batch, beams]`.
+            None without case marks.
     """
 
     beam_size: int
     phrases: Phrases
     matched: Tensor
+    capitals: Tensor | None = None
 
     @classmethod
     def for_phrases(
-        cls, beam_size: int, phrases: Sequence[Sequence[Sequence[int]]], device: torch.device
+        cls,
+        beam_size: int,
+        phrases: Sequence[Sequence[Sequence[int]]],
+        device: torch.device,
+        case: CaseMarks | None = None,
     ) -> "ConstrainedSelection":
         """Return the selection for a batch.
 
@@ -113,9 +168,12 @@ class ConstrainedSelection(Selection):
             beam_size: The number of hypotheses that continue.
             phrases: The token ids of the phrases of each sentence. No phrase is empty.
             device: The device of the search.
+            case: The case marks of the vocabulary, None without marks.
         """
-        batch_phrases = Phrases.from_lists(phrases, device)
-        return cls(beam_size, batch_phrases, torch.zeros_like(batch_phrases.lengths).unsqueeze(1))
+        batch_phrases = Phrases.from_lists(phrases, device, case)
+        matched = torch.zeros_like(batch_phrases.lengths).unsqueeze(1)
+        capitals = None if case is None else torch.zeros_like(matched[:, :, 0])
+        return cls(beam_size, batch_phrases, matched, capitals)
 
     def choose(
         self, prefix_log_probability: Tensor, log_probabilities: Tensor, time: int
@@ -129,7 +187,10 @@ class ConstrainedSelection(Selection):
         totals = (prefix_log_probability.unsqueeze(2) + values).flatten(1)
         parents = torch.arange(beams * width, device=tokens.device) // width
         parents = parents.expand_as(totals)
-        matched = self.phrases.advance(gather_beams(self.matched, parents), tokens.flatten(1))
+        before = None if self.capitals is None else self.capitals.gather(1, parents)
+        matched = self.phrases.advance(
+            gather_beams(self.matched, parents), tokens.flatten(1), before
+        )
         index = _allocate_beams(totals, matched.sum(2), self.beam_size)
         chosen, matched = totals.gather(1, index), gather_beams(matched, index)
         finished_log_probability = prefix_log_probability + end
@@ -146,7 +207,10 @@ class ConstrainedSelection(Selection):
                 finished_log_probability.masked_fill(~may_end, DEAD), competitors, self.beam_size
             ),
         )
-        return extensions, replace(self, matched=matched)
+        after = None
+        if before is not None and self.phrases.case is not None:
+            after = self.phrases.case.advance(before.gather(1, index), extensions.tokens)
+        return extensions, replace(self, matched=matched, capitals=after)
 
     def continues_when_full(self) -> Tensor:
         """See `Selection.continues_when_full`.
@@ -157,7 +221,12 @@ class ConstrainedSelection(Selection):
 
     def select(self, rows: Tensor) -> "ConstrainedSelection":
         """See `Selection.select`."""
-        return replace(self, phrases=self.phrases.select(rows), matched=self.matched[rows])
+        return replace(
+            self,
+            phrases=self.phrases.select(rows),
+            matched=self.matched[rows],
+            capitals=None if self.capitals is None else self.capitals[rows],
+        )
 
     def _candidates(self, log_probabilities: Tensor) -> tuple[Tensor, Tensor]:
         """Return the candidates of each beam and their log-probabilities, both `[batch, beams, n]`.

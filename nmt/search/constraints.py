@@ -6,69 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-import torch
-from torch import Tensor
-
 from nmt.errors import UsageError
+from nmt.search.constrained_selection import CaseMarks
+from nmt.search.target_vocabulary import MAX_CHARACTER_BYTES, Vocabulary, token_bytes
 from nmt.text.characters import JOINERS, find_unwritable, is_unspaced
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 from nmt.tokenizers.words import starts_word
 
 _SPACE = "▁"
 _SPECIAL_TOKENS = frozenset((PAD, UNK, BOS, EOS))
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """Subwords of the target side, by their ids.
-
-    Attributes:
-        pieces: The subwords.
-        whole_words: Whether each subword is a whole word, so that no word is spelled in several.
-    """
-
-    pieces: tuple[str, ...]
-    whole_words: bool = False
-
-    @cached_property
-    def characters(self) -> frozenset[str]:
-        """The characters that are subwords by themselves. They can spell any text made of them."""
-        return frozenset(piece for piece in self.pieces if len(piece) == 1)
-
-    def spelling(self, text: str) -> Tensor:
-        """Return a mask `[vocabulary]` of the first subwords of texts that begin with `text`."""
-        return torch.tensor(
-            [
-                token not in _SPECIAL_TOKENS
-                and (piece.startswith(text) or self._may_begin(text, piece))
-                for token, piece in enumerate(self.pieces)
-            ]
-        )
-
-    def can_spell(self, text: str) -> bool:
-        """Return whether subwords can spell the beginning of a text, whichever come first."""
-        if not self.whole_words:
-            return set(text) <= self.characters
-        return any(
-            piece.startswith(text)
-            for token, piece in enumerate(self.pieces)
-            if token not in _SPECIAL_TOKENS
-        )
-
-    def _may_begin(self, text: str, piece: str) -> bool:
-        """Return whether a subword is the first of several that spell a text."""
-        return not self.whole_words and text.startswith(piece)
-
-    @classmethod
-    def from_tokenizer(cls, tokenizer: Tokenizer) -> "Vocabulary":
-        """Return the vocabulary of a tokenizer."""
-        return _vocabulary(tokenizer)
-
-
-@lru_cache(maxsize=4)
-def _vocabulary(tokenizer: Tokenizer) -> Vocabulary:
-    pieces = tokenizer.pieces(range(tokenizer.size))
-    return Vocabulary(tuple(pieces), tokenizer.is_word_level)
 
 
 @dataclass(frozen=True)
@@ -97,7 +43,7 @@ def split_open_word(tokenizer: Tokenizer, text: str) -> tuple[list[int], OpenWor
     Where the text ends with a space, all of its tokens are returned, and the open word is the space
     of the next word. A word that the vocabulary cannot spell is encoded as it is, without an open
     word. Where tokens are whole words, the open word may be a part of the last word, such as the
-    rest after a bracket.
+    rest after a bracket. Case marks of the last word are among the tokens.
 
     Args:
         tokenizer: The tokenizer of the target side.
@@ -110,17 +56,15 @@ def split_open_word(tokenizer: Tokenizer, text: str) -> tuple[list[int], OpenWor
     if text != text.rstrip():
         return ids, OpenWord(_SPACE, vocabulary)
     pieces = [subword.piece for subword in tokenizer.subwords(text)]
-    last = max((i for i, piece in enumerate(pieces) if starts_word(piece)), default=0)
+    marks = vocabulary.case_marks
+    starts = (i for i, piece in enumerate(pieces) if starts_word(piece) or ids[i - 1] in marks)
+    last = max(starts, default=0)
     for begin in range(last, len(pieces) if vocabulary.whole_words else last + 1):
         open_word = "".join(pieces[begin:])
         if vocabulary.can_spell(open_word):
             return ids[:begin], OpenWord(open_word, vocabulary)
     return ids, None
 
-
-_MAX_CHARACTER_BYTES = 4
-_NO_TEXT_BYTE = b"\xff"
-"""Placeholder for a token without letters. No text has this byte."""
 
 Tokens = frozenset[int]
 
@@ -153,22 +97,36 @@ class AvoidedText:
 
     @property
     def always(self) -> Tokens:
-        """The tokens that contain the whole text, whatever comes before them."""
-        completions = self._completions
+        """The tokens that contain the whole text, whatever comes before them.
+
+        There are none where case marks decide what a token spells.
+        """
+        if self.vocabulary.case is not None:
+            return frozenset()
+        return self._always(self.vocabulary)
+
+    def _always(self, vocabulary: Vocabulary) -> Tokens:
+        completions = _find_completions(vocabulary, self.text)
         return (
             completions.containing
             if self._begins_word
             else completions.containing | completions.continuing[0]
         )
 
-    def completing_tokens(self, end: bytes, in_word: bool) -> Iterator[Tokens]:
+    def completing_tokens(
+        self, end: bytes, in_word: bool, following: Vocabulary | None = None
+    ) -> Iterator[Tokens]:
         """Yield groups of other next tokens that would complete the text.
 
         Args:
             end: The end of the translation so far, as `spell_end` returns it.
             in_word: Whether it ends with a letter or digit of a word between spaces.
+            following: The result of `vocabulary_after`. None without case marks.
         """
-        completions = self._completions
+        following = self.vocabulary if following is None else following
+        completions = _find_completions(following, self.text)
+        if self.vocabulary.case is not None:
+            yield self._always(following)
         if self._begins_word and not in_word:
             yield completions.continuing[0]
         for count in completions.prefix_lengths.get(end[-1], ()):
@@ -183,15 +141,11 @@ class AvoidedText:
     def _text_bytes(self) -> bytes:
         return self.text.encode("utf-8")
 
-    @cached_property
-    def _completions(self) -> "_Completions":
-        return _find_completions(self.vocabulary, self.text)
-
 
 def count_context_bytes(texts: Sequence[AvoidedText]) -> int:
     """Return the number of bytes before a token that decide whether it completes a text."""
     longest = max((len(text.text.encode("utf-8")) for text in texts), default=0)
-    return longest + _MAX_CHARACTER_BYTES
+    return longest + MAX_CHARACTER_BYTES
 
 
 def spell_end(vocabulary: Vocabulary, tokens: Sequence[int], byte_count: int) -> bytes:
@@ -205,7 +159,9 @@ def spell_end(vocabulary: Vocabulary, tokens: Sequence[int], byte_count: int) ->
     Returns:
         The bytes. Where the tokens spell fewer, a space stands before them.
     """
-    spelled = _token_bytes(vocabulary)
+    if vocabulary.case is not None:
+        return b" " + vocabulary.case.spell(vocabulary, tokens)
+    spelled = token_bytes(vocabulary)
     parts, count = [], 0
     for token in reversed(tokens):
         parts.append(spelled[token])
@@ -219,7 +175,7 @@ def spell_end(vocabulary: Vocabulary, tokens: Sequence[int], byte_count: int) ->
 
 def ends_in_word(end: bytes) -> bool:
     """Return whether bytes end with a letter or digit of a word between spaces."""
-    return _is_word_character(_decode(end[-_MAX_CHARACTER_BYTES:])[-1:])
+    return _is_word_character(_decode(end[-MAX_CHARACTER_BYTES:])[-1:])
 
 
 @dataclass(frozen=True)
@@ -257,24 +213,8 @@ def normalize_text(tokenizer: Tokenizer, text: str) -> str:
     """
     tokens = tokenizer.encode(text)
     if UNK in tokens:
-        pieces = [subword.piece for subword in tokenizer.subwords(text)]
-        return "".join(pieces).replace(_SPACE, " ").strip()
+        return tokenizer.normalize(text).replace(_SPACE, " ").strip()
     return tokenizer.decode(tokens).strip()
-
-
-@lru_cache(maxsize=4)
-def _token_bytes(vocabulary: Vocabulary) -> list[bytes]:
-    """Return the spelling of each token, in UTF-8."""
-    spelled = [_spell(piece) for piece in vocabulary.pieces]
-    for token in (PAD, UNK, BOS, EOS):
-        spelled[token] = _NO_TEXT_BYTE
-    return spelled
-
-
-def _spell(piece: str) -> bytes:
-    if len(piece) == 6 and piece.startswith("<0x"):
-        return bytes([int(piece[3:5], 16)])
-    return piece.replace(_SPACE, " ").encode("utf-8")
 
 
 @lru_cache(maxsize=1024)
@@ -285,7 +225,7 @@ def _find_completions(vocabulary: Vocabulary, text: str) -> _Completions:
         positions[byte].append(position)
     containing: set[int] = set()
     continuing: dict[int, set[int]] = {0: set()}
-    for token, spelled in enumerate(_token_bytes(vocabulary)):
+    for token, spelled in enumerate(token_bytes(vocabulary)):
         position = spelled.find(pattern, 1)
         while position > 0:
             if _may_begin(text, spelled[:position]) and _may_end(
@@ -293,7 +233,7 @@ def _find_completions(vocabulary: Vocabulary, text: str) -> _Completions:
             ):
                 containing.add(token)
             position = spelled.find(pattern, position + 1)
-        for count in positions.get(spelled[0], ()):
+        for count in positions.get(spelled[0], ()) if spelled else ():
             rest = pattern[count:]
             if spelled.startswith(rest) and _may_end(text, spelled[len(rest) :]):
                 continuing.setdefault(count, set()).add(token)
@@ -314,7 +254,7 @@ def _may_end(text: str, after: bytes) -> bool:
     """Return whether a text may end before the bytes `after`, not inside a longer word."""
     return not (
         _is_word_character(text[-1])
-        and _is_word_character(_decode(after[:_MAX_CHARACTER_BYTES])[:1])
+        and _is_word_character(_decode(after[:MAX_CHARACTER_BYTES])[:1])
     )
 
 
@@ -375,15 +315,18 @@ class TokenConstraints:
         terms: The token ids of each phrase that it must contain.
         avoid: The texts that it must not contain, matched by characters.
         open_word: The spelling with which the text after the prefix begins, or None.
+        case: The case marks of the vocabulary, None without marks.
     """
 
     prefix: tuple[int, ...] = ()
     terms: tuple[tuple[int, ...], ...] = ()
     avoid: tuple[AvoidedText, ...] = ()
     open_word: OpenWord | None = None
+    case: CaseMarks | None = None
 
     @property
     def tokens(self) -> int:
-        """Number of target tokens needed, one for each character of an open word."""
+        """Number of target tokens needed, one for each character and mark of an open word."""
         spelled = 0 if self.open_word is None else len(self.open_word.text)
+        spelled += self.open_word is not None and bool(self.open_word.vocabulary.case_marks)
         return len(self.prefix) + spelled + sum(map(len, self.terms))

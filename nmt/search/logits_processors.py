@@ -22,6 +22,7 @@ from nmt.search.constraints import (
     ends_in_word,
     spell_end,
 )
+from nmt.search.target_vocabulary import vocabulary_after
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD
 
 _FORBIDDEN = float("-inf")
@@ -164,13 +165,17 @@ class SpellOpenWord(LogitsProcessor):
     def _unfinished_words(self, step: int) -> list[tuple[int, tuple[int, OpenWord]]]:
         """Return the sentences whose open word may be incomplete at position `step`.
 
-        Each token spells at least one character.
+        Each token other than a case mark spells at least one character.
         """
         return [
             (row, prefix_and_word)
             for row, prefix_and_word in enumerate(self.open_words)
             if prefix_and_word is not None
-            and 0 <= step - 1 - prefix_and_word[0] < len(prefix_and_word[1].text)
+            and step - 1 - prefix_and_word[0] >= 0
+            and (
+                prefix_and_word[1].vocabulary.case_marks
+                or step - 1 - prefix_and_word[0] < len(prefix_and_word[1].text)
+            )
         ]
 
 
@@ -274,9 +279,10 @@ def _completing_tokens(
     byte_count, vocabulary = count_context_bytes(texts), texts[0].vocabulary
     for beam, tokens in enumerate(beams):
         end = spell_end(vocabulary, tokens, byte_count)
+        following = vocabulary_after(vocabulary, tokens)
         in_word = ends_in_word(end)
         for text in texts:
-            for group in text.completing_tokens(end, in_word):
+            for group in text.completing_tokens(end, in_word, following):
                 for token in group:
                     yield beam, token
 

@@ -60,6 +60,11 @@ Value = int | float | bytes
 
 PIECE_FIELD, TRAINER_FIELD, NORMALIZER_FIELD = 1, 2, 3
 _KIND_FIELD = 200
+_CASE_SEPARATOR = " with case marks: "
+_RULE, _ADD_PREFIX, _REMOVE_SPACES, _ESCAPE_SPACES = 2, 3, 4, 5
+"""Fields of the normalization."""
+_RESERVED = 4
+"""The number of reserved pieces."""
 
 
 class Piece(NamedTuple):
@@ -134,11 +139,59 @@ def read_subwords(content: bytes) -> list[Subword]:
 
 def read_tokenizer_kind(content: bytes) -> str | None:
     """Return the kind of tokenizer that a file names, None for a plain SentencePiece model."""
+    return (_read_kind_field(content) or "").partition(_CASE_SEPARATOR)[0] or None
+
+
+def read_case_rule(content: bytes) -> str | None:
+    """Return the rule of letter case that a file names, None for letters as written."""
+    return (_read_kind_field(content) or "").partition(_CASE_SEPARATOR)[2] or None
+
+
+def _read_kind_field(content: bytes) -> str | None:
     try:
         field, value = next(read_fields(content))
         return _expect_message(value).decode("utf-8") if field == _KIND_FIELD else None
     except (StopIteration, ValueError, struct.error):
         return None
+
+
+def add_case_marks(content: bytes, kind: str, rule: str, marks: Sequence[str]) -> bytes:
+    """Return a model file with marks of letter case after the reserved pieces.
+
+    Releases of nmt that do not know such marks refuse the file by its kind.
+
+    Args:
+        content: The model file.
+        kind: The kind of tokenizer.
+        rule: The rule of letter case.
+        marks: The marks.
+    """
+    fields = [(field, value) for field, value in read_fields(content) if field != _KIND_FIELD]
+    pieces = [value for field, value in fields if field == PIECE_FIELD]
+    added = [write_piece(Piece(mark, 0.0, PieceKind.CONTROL)) for mark in marks]
+    size = write_message({TrainerField.VOCABULARY_SIZE: len(pieces) + len(added)})
+    trainer = b"".join(_expect_message(value) for field, value in fields if field == TRAINER_FIELD)
+    return b"".join(
+        [
+            write_field(_KIND_FIELD, f"{kind}{_CASE_SEPARATOR}{rule}".encode()),
+            *[write_field(PIECE_FIELD, piece) for piece in pieces[:_RESERVED]],
+            *[write_field(PIECE_FIELD, piece) for piece in added],
+            *[write_field(PIECE_FIELD, piece) for piece in pieces[_RESERVED:]],
+            # Where a field occurs twice, the last one counts.
+            write_field(TRAINER_FIELD, trainer + size),
+            *[
+                write_field(field, value)
+                for field, value in fields
+                if field not in (PIECE_FIELD, TRAINER_FIELD)
+            ],
+        ]
+    )
+
+
+def drop_normalization(content: bytes) -> bytes:
+    """Return a model file that takes texts which are normalized already, `▁` included."""
+    no_rule = dict.fromkeys((_ADD_PREFIX, _REMOVE_SPACES, _ESCAPE_SPACES), 0)
+    return content + write_field(NORMALIZER_FIELD, write_message({_RULE: b"", **no_rule}))
 
 
 def write_model(

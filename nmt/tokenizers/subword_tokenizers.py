@@ -8,12 +8,14 @@ subword.
 import io
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import sentencepiece
 
 from nmt.config.settings import TokenizerSettings
 from nmt.errors import ConfigError, DataError, NmtError
+from nmt.tokenizers.sentencepiece_model import drop_normalization
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 
 MAX_LINE_BYTES = 16_384
@@ -79,6 +81,18 @@ class SubwordTokenizer(Tokenizer):
         except RuntimeError as error:
             raise _training_error(settings, text_name, str(error)) from error
         return model.getvalue()
+
+    def divide(self, text: str) -> list[str]:
+        """Return the tokens of a text that `normalize` returned."""
+        pieces: list[str] = self._divider.encode_as_pieces(text)
+        return pieces
+
+    @cached_property
+    def _divider(self) -> Any:
+        """The same model without normalization."""
+        processor = sentencepiece.SentencePieceProcessor()
+        processor.load_from_serialized_proto(drop_normalization(self._model))
+        return processor
 
 
 def _training_error(settings: TokenizerSettings, text_name: str, message: str) -> NmtError:

@@ -15,14 +15,16 @@ from typing import Any
 
 import sentencepiece
 
-from nmt.config.registry import TOKENIZERS, tokenizer_units
+from nmt.config.registry import LETTER_CASES, TOKENIZERS, tokenizer_units
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.atomic_files import atomic_file
 from nmt.runtime.folder_or_archive import FileStore, Folder, open_file_store
 from nmt.text.characters import clean_output, find_surrogate
+from nmt.tokenizers.letter_case import CaseRestorer, make_letter_case
 from nmt.tokenizers.sentencepiece_model import (
     ModelKind,
     SentencePieceModel,
+    read_case_rule,
     read_model,
     read_subwords,
     read_tokenizer_kind,
@@ -156,6 +158,23 @@ class Tokenizer:
         with refuse_surrogates(texts):
             return [list(ids) for ids in map(self._processor.encode_as_ids, texts)]
 
+    def normalize(self, text: str) -> str:
+        """Return a normalized text, with `▁` for each space and at the start."""
+        return str(self._processor.normalize(remove_nul(text)))
+
+    @property
+    def case_marks(self) -> frozenset[int]:
+        """The ids of the marks of letter case, see `nmt.tokenizers.letter_case`."""
+        return frozenset()
+
+    def in_capitals(self, ids: Sequence[int]) -> list[int]:
+        """Return the token ids of the same text in capitals, unchanged without case marks."""
+        return list(ids)
+
+    def make_restorer(self) -> CaseRestorer:
+        """Return a restorer of the capitals that the case marks replace."""
+        return CaseRestorer(make_letter_case(turkic=False, joined=self.is_word_level))
+
     def subwords(self, text: str) -> list[Subword]:
         """Return the tokens of `encode(text)`, each with its characters in the text.
 
@@ -225,7 +244,10 @@ def open_tokenizer(model: bytes, name: str = "tokenizer") -> Tokenizer:
             "registers this kind."
         )
     tokenizer: Tokenizer = TOKENIZERS.resolve(kind)(model, name)
-    return tokenizer
+    if (rule := read_case_rule(model)) is None:
+        return tokenizer
+    with_marks: Tokenizer = LETTER_CASES.resolve("inline")(model, name, tokenizer, rule)
+    return with_marks
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,15 @@ of scripts without spaces must be divided beforehand, because a run of such lett
 """
 
 import re
-import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import cached_property, lru_cache
-from itertools import groupby
+from functools import cached_property
 from typing import Any
 
 from nmt.config.settings import TokenizerSettings
 from nmt.console import say
 from nmt.errors import ConfigError
+from nmt.tokenizers.letter_case import JOINING_MARKS, letters_and_marks
 from nmt.tokenizers.sentencepiece_model import (
     ModelKind,
     Piece,
@@ -34,7 +32,7 @@ from nmt.tokenizers.sentencepiece_model import (
     write_model,
 )
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, refuse_surrogates, remove_nul
-from nmt.tokenizers.words import JOINING_MARKS, Subword
+from nmt.tokenizers.words import Subword
 
 _SPACE = "▁"
 _RESERVED = (
@@ -53,10 +51,7 @@ _TRAINER: dict[int, Value] = {
     TrainerField.UNKNOWN_SHOWN_AS: " ⁇".encode(),
 }
 _BY_CATEGORY = (r"^\p{P}\p{S}\p{Z}", r"\p{P}\p{S}\p{Z}")
-"""The result of `_letters_and_marks`, for regular expressions with Unicode categories."""
-
-_LAST_WITH_SYMBOLS = 0x1FFFF
-"""No character above is punctuation or a symbol."""
+"""The result of `letters_and_marks`, for regular expressions with Unicode categories."""
 
 
 class ListedTokenizer(Tokenizer):
@@ -136,10 +131,6 @@ class ListedTokenizer(Tokenizer):
             subwords.append(Subword(token, text[offsets[begin] : offsets[end]]))
         return subwords
 
-    def normalize(self, text: str) -> str:
-        """Return a text in the form that `divide` takes: normalized, with `▁` for each space."""
-        return str(self._processor.normalize(remove_nul(text)))
-
     @cached_property
     def symbols(self) -> Sequence[str]:
         """The texts that are always one token, the longest first."""
@@ -176,7 +167,7 @@ class WordTokenizer(ListedTokenizer):
 
     @cached_property
     def _token_regex(self) -> re.Pattern[str]:
-        return re.compile(_token_pattern(self.symbols, *_letters_and_marks()))
+        return re.compile(_token_pattern(self.symbols, *letters_and_marks()))
 
 
 def _token_pattern(symbols: Sequence[str], letters: str, marks: str) -> str:
@@ -202,23 +193,6 @@ def _token_pattern(symbols: Sequence[str], letters: str, marks: str) -> str:
     joined = f"{mark}(?:\u200d{mark})*"
     flag = "[\U0001f1e6-\U0001f1ff]{2}"
     return f"{fixed}{_SPACE}?(?:{word}|{flag}|{joined})|{_SPACE}"
-
-
-@lru_cache(maxsize=1)
-def _letters_and_marks() -> tuple[str, str]:
-    """Return the letters and the marks, each as ranges for the inside of a character class.
-
-    Marks are punctuation, symbols and spaces, including `▁`. Letters are all other characters, such
-    as digits, accents and characters that this version of Unicode does not know.
-    """
-    ranges: dict[bool, list[str]] = {False: [], True: []}
-    codes = range(_LAST_WITH_SYMBOLS + 1)
-    for is_mark, run in groupby(codes, lambda code: unicodedata.category(chr(code))[0] in "PSZ"):
-        first, *others = run
-        last = others[-1] if others else first
-        ranges[is_mark].append(f"{re.escape(chr(first))}-{re.escape(chr(last))}")
-    ranges[False].append(f"{chr(_LAST_WITH_SYMBOLS + 1)}-{chr(sys.maxunicode)}")
-    return "".join(ranges[False]), "".join(ranges[True])
 
 
 def _write_model(settings: TokenizerSettings, pieces: Sequence[Piece], rule: bytes) -> bytes:

@@ -20,15 +20,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nmt.tokenizers.letter_case import CASE_MARKS, JOINING_MARKS, CaseRestorer, make_letter_case
+
 END_MARK = "</s>"
 """The display form of the token that ends a sentence."""
-
-JOINING_MARKS = "'’-‐‑·׳״"
-"""Apostrophes, hyphens and the like, which join their neighbours into one word."""
 
 Membership = NDArray[np.bool_]
 """Whether a subword has letters of a word, `[subwords, words]`."""
 
+_UNKNOWN = "<unk>"
 _SPACE = "▁"
 _SPACES = " \t"
 _WITHOUT_SPACES = str.maketrans("", "", _SPACES)
@@ -215,6 +215,20 @@ def is_punctuation(piece: str) -> bool:
 
 def _decode_surfaces(pieces: Sequence[str]) -> list[str]:
     """Return the text of each subword. The last byte of a character spells the character."""
+    if not any(mark in pieces for mark in CASE_MARKS):
+        return _decode_small_letters(pieces)
+    surfaces = iter(_decode_small_letters([piece for piece in pieces if piece not in CASE_MARKS]))
+    restorer = CaseRestorer(make_letter_case(turkic=False, joined=False))
+    return [
+        restorer.mark(piece)
+        if piece in CASE_MARKS
+        else (restorer.skip_word if piece == _UNKNOWN else restorer.read)(next(surfaces))
+        for piece in pieces
+    ]
+
+
+def _decode_small_letters(pieces: Sequence[str]) -> list[str]:
+    """Return the text of each subword, without marks of letter case."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     surfaces: list[str] = []
     for piece in pieces:

@@ -182,6 +182,9 @@ class BatchLoader:
             the subwords.
         batch_by: See `plan_epoch`.
         weights: The weights of the corpora of train. None: each epoch has all pairs.
+        capitals: The share of the pairs that are read in capitals, other ones in each epoch, where
+            both tokenizers have case marks. A pair that would get longer stays as it is, and so
+            do all pairs with links.
     """
 
     corpus: Corpus
@@ -193,6 +196,7 @@ class BatchLoader:
     links: PairLinks | None = None
     batch_by: BatchBy = "tokens"
     weights: CorpusWeights | None = None
+    capitals: float = 0.0
 
     def plan(self, epoch: int) -> list[NDArray[np.int64]]:
         """Return the batches of an epoch, each as the indices of its pairs."""
@@ -268,7 +272,7 @@ class BatchLoader:
     def _batch_maker(self, plan: list[NDArray[np.int64]], epoch: int) -> Callable[[int], Batch]:
         """Return a function that makes the batches of an epoch by number, in rising order."""
         if self.sampling.alpha == 0.0:
-            return lambda number: self._unsampled_batch(plan[number])
+            return lambda number: self._unsampled_batch(plan[number], epoch, number)
         sizes = [len(pairs) for pairs in plan]
         return RegroupedEpoch(sizes, lambda number: self._sample(plan[number], epoch, number)).batch
 
@@ -284,19 +288,19 @@ class BatchLoader:
             number: The number of the batch.
         """
         if self.sampling.alpha == 0.0:
-            return self._unsampled_batch(pairs)
+            return self._unsampled_batch(pairs, epoch, number)
         sampled = self._sample(pairs, epoch, number)
         return make_batch(sampled.sources, sampled.targets, pairs)
 
-    def _unsampled_batch(self, pairs: NDArray[np.int64]) -> Batch:
+    def _unsampled_batch(self, pairs: NDArray[np.int64], epoch: int, number: int) -> Batch:
         """Return a batch of the best segmentations."""
-        batch = make_batch(*self._token_ids(pairs), pairs)
+        batch = make_batch(*self._token_ids(pairs, epoch, number), pairs)
         if self.links is None:
             return batch
         return batch.with_guide([self.links.links(int(pair)) for pair in pairs])
 
     def _sample(self, pairs: NDArray[np.int64], epoch: int, number: int) -> SampledBatch:
-        sources, targets = self._token_ids(pairs)
+        sources, targets = self._token_ids(pairs, epoch, number)
         seeds = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
         source_sampler, target_sampler = self._samplers
         return SampledBatch(
@@ -306,13 +310,21 @@ class BatchLoader:
         )
 
     def _token_ids(
-        self, pairs: NDArray[np.int64]
+        self, pairs: NDArray[np.int64], epoch: int, number: int
     ) -> tuple[list[NDArray[np.integer]], list[NDArray[np.integer]]]:
-        """Return the source and target tokens of pairs as the corpus has them."""
-        return (
-            [self.corpus.source(int(pair)) for pair in pairs],
-            [self.corpus.target(int(pair)) for pair in pairs],
-        )
+        """Return the source and target tokens of pairs as the corpus has them, or in capitals."""
+        sources = [self.corpus.source(int(pair)) for pair in pairs]
+        targets = [self.corpus.target(int(pair)) for pair in pairs]
+        source, target = self.tokenizers.source, self.tokenizers.target
+        if self.capitals and self.links is None and source.case_marks and target.case_marks:
+            draws = np.random.default_rng((self.seed, epoch, number)).random(len(pairs))
+            for i in np.flatnonzero(draws < self.capitals).tolist():
+                in_capitals = _as_arrays(
+                    [source.in_capitals(sources[i]), target.in_capitals(targets[i])]
+                )
+                if all(map(_is_no_longer, in_capitals, (sources[i], targets[i]))):
+                    sources[i], targets[i] = in_capitals
+        return sources, targets
 
     @cached_property
     def _samplers(self) -> tuple[SubwordSampler, SubwordSampler]:
@@ -325,6 +337,10 @@ class BatchLoader:
 
 def _as_arrays(sentences: list[list[int]]) -> list[NDArray[np.int32]]:
     return [np.array(ids, np.int32) for ids in sentences]
+
+
+def _is_no_longer(new: NDArray[np.integer], old: NDArray[np.integer]) -> bool:
+    return len(new) <= len(old)
 
 
 def _drain(ready: "queue.Queue[_QueueItem]") -> None:

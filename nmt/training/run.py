@@ -273,6 +273,7 @@ def _train(
             data.links,
             config.training.batch_by,
             data.weights(config.data),
+            config.tokenizer.capitals,
         )
 
     # A checkpoint of an earlier version lacks its budget, which the settings then have.

@@ -27,7 +27,7 @@ class Alternative:
     """Subword that may come next.
 
     Attributes:
-        token: The subword.
+        token: The subword. A word after a case mark has its capitals.
         probability: Its probability among all subwords.
         translation: The best translation that begins with the prefix and this subword.
     """
@@ -48,6 +48,7 @@ class TargetPosition:
         settings: The search settings.
         limits: The length limits.
         runtime: The device and precision.
+        marks: The tokens that are no alternatives by themselves, only with the token after them.
     """
 
     model: Any
@@ -56,10 +57,11 @@ class TargetPosition:
     settings: SearchSettings
     limits: LengthLimits
     runtime: Runtime
+    marks: frozenset[int] = frozenset()
 
     def onwards(
         self, fits: Callable[[int], bool], count: int
-    ) -> list[tuple[int, float, Hypothesis]]:
+    ) -> list[tuple[tuple[int, ...], float, Hypothesis]]:
         """Return the `count` most probable tokens that fit, with their best continuations.
 
         Args:
@@ -67,27 +69,45 @@ class TargetPosition:
             count: The maximum number of tokens.
 
         Returns:
-            Each token, its probability, and the best hypothesis that begins with the prefix and the
-            token. For the end mark, the hypothesis is the prefix itself.
+            Each token with the mark before it, its probability, and the best hypothesis that begins
+            with the prefix and the token. For the end mark, the hypothesis is the prefix itself.
         """
-        after = next_log_probabilities(self.model, self.source, self.prefix, self.runtime)
-        chosen = list(islice((each for each in likeliest(after) if fits(each[0])), count))
-        found = iter(self._searched([token for token, _ in chosen if token != EOS]))
+        chosen = self._likeliest(fits, count)
+        found = iter(self._searched([tokens for tokens, _ in chosen if tokens[-1] != EOS]))
         return [
-            (token, probability, self._ended() if token == EOS else next(found))
-            for token, probability in chosen
+            (tokens, probability, self._ended() if tokens[-1] == EOS else next(found))
+            for tokens, probability in chosen
         ]
 
-    def _searched(self, tokens: Sequence[int]) -> list[Hypothesis]:
-        """Return the best hypothesis that begins with the prefix and each token."""
+    def _likeliest(
+        self, fits: Callable[[int], bool], count: int
+    ) -> list[tuple[tuple[int, ...], float]]:
+        """Return the `count` most probable tokens that fit, each with the mark before it."""
+        after = next_log_probabilities(self.model, self.source, self.prefix, self.runtime)
+        plain = (((token,), share) for token, share in likeliest(after) if token not in self.marks)
+        chosen: list[tuple[tuple[int, ...], float]] = []
+        chosen += islice((each for each in plain if fits(each[0][-1])), count)
+        for mark in sorted(self.marks):
+            prefix, share = [*self.prefix, mark], float(after[mark].exp())
+            then = next_log_probabilities(self.model, self.source, prefix, self.runtime)
+            marked = (
+                ((mark, token), share * its_share)
+                for token, its_share in likeliest(then)
+                if token not in self.marks and token != EOS and fits(token)
+            )
+            chosen += islice(marked, count)
+        return sorted(chosen, key=lambda each: -each[1])[:count]
+
+    def _searched(self, beginnings: Sequence[tuple[int, ...]]) -> list[Hypothesis]:
+        """Return the best hypothesis that begins with the prefix and each of some tokens."""
         found = decode_corpus(
             self.model,
-            [self.source] * len(tokens),
+            [self.source] * len(beginnings),
             self.settings,
             self.limits,
             self.runtime,
             attention=True,
-            constraints=[TokenConstraints((*self.prefix, token)) for token in tokens],
+            constraints=[TokenConstraints((*self.prefix, *tokens)) for tokens in beginnings],
         )
         return [best for best, *_ in found]
 

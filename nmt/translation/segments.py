@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nmt.search.constraints import TokenConstraints
+from nmt.tokenizers.letter_case import CASE_MARKS
 from nmt.tokenizers.words import SegmentedText, Subword
 
 
@@ -39,6 +40,7 @@ def split_line(tokens: Sequence[str], limit: int) -> list[slice]:
         tokens: The subwords of one text, `▁` for a space.
         limit: The maximum number of subwords of a run.
     """
+    tokens = _spaces_before_marks(tokens)
     runs, start = [], 0
     while len(tokens) - start > limit:
         places = range(start + (limit + 1) // 2, start + limit + 1)
@@ -55,10 +57,23 @@ def _quality(tokens: Sequence[str], place: int) -> int:
         return 3 if ending.endswith(_STOPS + _WIDE_STOPS) else 2
     if ending.endswith(_WIDE_STOPS) and not tokens[place].startswith(tuple(_CLOSERS)):
         return 3
-    return 0 if tokens[place] in _CONTINUATION_BYTES else 1
+    return int(tokens[place] not in _CONTINUATION_BYTES and not tokens[place - 1].endswith(_MARK))
+
+
+def _spaces_before_marks(tokens: Sequence[str]) -> list[str]:
+    """Return subwords with `_MARK` for each case mark, after the space of the next subword."""
+    written = list(tokens)
+    for i in range(len(tokens) - 1):
+        if tokens[i] in CASE_MARKS:
+            is_spaced = tokens[i + 1].startswith(_SPACE)
+            written[i] = _SPACE * is_spaced + _MARK
+            written[i + 1] = tokens[i + 1][is_spaced:]
+    return written
 
 
 _SPACE = "▁"
+_MARK = "\0"
+"""Placeholder for a case mark, which is not cut off from the subword that follows."""
 _STOPS = (".", "!", "?", "…")
 _WIDE_STOPS = ("。", "！", "？")
 _CLOSERS = "\"'”’»)]」』）"

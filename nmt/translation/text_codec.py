@@ -13,6 +13,8 @@ from nmt.search.constraints import (
 )
 from nmt.search.forced_decoding import ForcedPair
 from nmt.search.hypothesis import Hypothesis
+from nmt.search.target_vocabulary import find_case_marks
+from nmt.tokenizers.letter_case import find_closing_mark, find_open_mark
 from nmt.tokenizers.tokenizer import UNK, TokenizerPair
 from nmt.tokenizers.words import (
     END_MARK,
@@ -74,10 +76,17 @@ class TextCodec:
         parts, written = [tokens], [self.source(text, len(tokens))]
         if len(tokens) > limit:
             tokenizer = self.tokenizers.source
-            runs = split_line(tokenizer.pieces(tokens), limit)
-            parts = [tokens[run] for run in runs]
+            pieces = tokenizer.pieces(tokens)
+            runs = split_line(pieces, limit - 1 if tokenizer.case_marks and limit > 1 else limit)
             subwords = tokenizer.subwords(text)
-            written = [_joined(subwords[run]) for run in runs]
+            marks = [find_open_mark(pieces[: run.start]) for run in runs]
+            parts = [
+                [*tokenizer.ids(mark), *tokens[run]] for mark, run in zip(marks, runs, strict=True)
+            ]
+            written = [
+                _joined([*(Subword(each, "") for each in mark), *subwords[run]])
+                for mark, run in zip(marks, runs, strict=True)
+            ]
         inner = self.constraints(wanted, len(parts))
         prefix = self.unknown_prefix(wanted)
         return [
@@ -129,7 +138,7 @@ class TextCodec:
             raise UsageError(f"{problem}. Remove this constraint.")
         target = self.tokenizers.target
         terms = tuple(
-            tuple(tokens)
+            (*tokens, *target.ids(find_closing_mark(target.pieces(tokens))))
             for tokens in target.encode_batch(wanted.terms)
             if tokens and UNK not in tokens
         )
@@ -137,7 +146,13 @@ class TextCodec:
             make_avoided_text(target, phrase) for phrase in wanted.avoid if phrase.strip()
         )
         prefix, open_word = self._prefix(wanted)
-        first = TokenConstraints(tuple(prefix), terms if pieces == 1 else (), avoid, open_word)
+        first = TokenConstraints(
+            tuple(prefix),
+            terms if pieces == 1 else (),
+            avoid,
+            open_word,
+            find_case_marks(target) if terms else None,
+        )
         return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
 
     def unknown_prefix(self, wanted: Constraints) -> Sequence[Subword]:
@@ -171,6 +186,19 @@ class TextCodec:
             term: (term if UNK in tokens else target.decode(tokens)).strip()
             for term, tokens in found.items()
         }
+
+    def spell_alternative(self, tokens: Sequence[int]) -> str:
+        """Return the subword of the last token. After a case mark, it has its capitals.
+
+        Args:
+            tokens: The token, with the case mark before it.
+        """
+        *marks, piece = self.tokenizers.target.pieces(tokens)
+        if not marks:
+            return piece
+        restorer = self.tokenizers.target.make_restorer()
+        restorer.mark(marks[-1])
+        return restorer.read(piece)
 
     def pair(self, translation: Translation | None) -> ForcedPair:
         """Return a translation in token ids, or a blank pair for None."""

@@ -378,7 +378,13 @@ class Translator:
             prefix_tokens = target.ids(prefix)
         limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
         position = TargetPosition(
-            self.model, segment.tokens, prefix_tokens, settings, limits, self._runtime
+            self.model,
+            segment.tokens,
+            prefix_tokens,
+            settings,
+            limits,
+            self._runtime,
+            target.case_marks if words else frozenset(),
         )
 
         def fits(token: int) -> bool:
@@ -386,11 +392,11 @@ class Translator:
 
         alternatives = [
             Alternative(
-                target.pieces([token])[0],
+                self._codec.spell_alternative(tokens),
                 probability,
                 *self._codec.translations(segment, [continuation]),
             )
-            for token, probability, continuation in position.onwards(fits, count)
+            for tokens, probability, continuation in position.onwards(fits, count)
         ]
         return distinct_alternatives(alternatives) if words else alternatives
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from nmt.search.constraints import AvoidedText, normalize_text
 from nmt.search.hypothesis import Hypothesis, Weights
 from nmt.text.characters import clean_output
+from nmt.tokenizers.letter_case import CASE_MARKS
 from nmt.tokenizers.tokenizer import UNK, Tokenizer
 from nmt.tokenizers.words import (
     DisplayWord,
@@ -57,10 +58,11 @@ def with_source_words(
     whole = target.is_word_level
     for run, word in _replacements(tokens, pieces, hypothesis.attention, words, whole):
         # Decoding a word by itself drops its leading space.
-        is_spaced = starts_word(pieces[run.start])
+        spelled = [piece for piece in pieces[run] if piece not in CASE_MARKS]
+        is_spaced = starts_word("".join(spelled))
         if whole:
-            first = source.subwords[word.subwords[0]]
-            is_spaced = not is_punctuation(word.text) or first.surface.startswith(" ")
+            surface = "".join(source.subwords[i].surface for i in word.subwords)
+            is_spaced = not is_punctuation(word.text) or surface.startswith(" ")
         written = clean_output(word.text).strip()
         texts = [" " * is_spaced + written, *[""] * (run.stop - run.start - 1)]
         copied = list(map(Subword, pieces[run], texts))

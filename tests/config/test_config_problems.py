@@ -159,6 +159,29 @@ def test_a_wrong_line_at_the_top(complaint, line, message):
             "in a translation",
         ),
         (
+            "tokenizer: {case: inline, normalization: nmt_nfkc_cf}",
+            "1: tokenizer",
+            "`tokenizer.normalization: nmt_nfkc_cf` turns capitals into small letters, so "
+            "`tokenizer.case: inline` has no effect: remove one of them",
+        ),
+        (
+            "tokenizer: {case: inline, user_symbols: [<Aa>]}",
+            "1: tokenizer",
+            "`tokenizer.user_symbols` has '<Aa>', a mark of `tokenizer.case: inline`: choose "
+            "another symbol",
+        ),
+        (
+            "tokenizer: {case: inline, model: foreign.model}",
+            "1: tokenizer",
+            "`tokenizer.model` sets these values: remove `tokenizer.case`",
+        ),
+        (
+            "tokenizer: {capitals: 0.1}",
+            "1: tokenizer",
+            "`tokenizer.capitals` needs `tokenizer.case: inline`: set it, or remove "
+            "`tokenizer.capitals`",
+        ),
+        (
             "runtime: {device: gpu}",
             "11: runtime.device",
             "'gpu' is not a device; choose auto, cpu, cuda or cuda:N",

@@ -4,11 +4,11 @@ import pytest
 
 from nmt.search.constraints import (
     AvoidedText,
-    Vocabulary,
     count_context_bytes,
     ends_in_word,
     spell_end,
 )
+from nmt.search.target_vocabulary import Vocabulary
 
 PIECES = (
     *("<pad>", "<unk>", "<s>", "</s>"),

@@ -3,8 +3,9 @@ import torch
 
 from nmt import Constraints, Translator
 from nmt.config.settings import SearchSettings
-from nmt.search.constraints import OpenWord, TokenConstraints, Vocabulary, split_open_word
+from nmt.search.constraints import OpenWord, TokenConstraints, split_open_word
 from nmt.search.logits_processors import LogitsProcessors
+from nmt.search.target_vocabulary import Vocabulary
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD
 
 

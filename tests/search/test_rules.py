@@ -16,8 +16,9 @@ from slow_search import (
 )
 
 from nmt.config.settings import SearchSettings
-from nmt.search.constraints import AvoidedText, TokenConstraints, Vocabulary
+from nmt.search.constraints import AvoidedText, TokenConstraints
 from nmt.search.logits_processors import LogitsProcessors
+from nmt.search.target_vocabulary import Vocabulary
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD
 
 WORDS = Vocabulary(tuple(f"▁w{token}" for token in range(VOCABULARY)))

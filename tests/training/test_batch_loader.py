@@ -2,14 +2,18 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from parallel_texts import parallel_text
 
+from nmt.config.settings import TokenizerSettings
 from nmt.config.settings.tokenizer import SubwordSamplingSettings
 from nmt.data.binary_dataset import Corpus, CorpusWriter
-from nmt.tokenizers.tokenizer import BOS, EOS, PAD, TokenizerPair
+from nmt.tokenizers.inline_case import learn_inline_case
+from nmt.tokenizers.normalization import make_normalizer
+from nmt.tokenizers.tokenizer import BOS, EOS, PAD, TokenizerPair, open_tokenizer
 from nmt.training.batch_loader import BatchLoader
 
 PAIRS = 60
@@ -93,6 +97,58 @@ def test_each_epoch_and_seed_is_drawn_anew(prefix, tokenizers):
 
     assert len({drawn(epoch, seed=1) for epoch in range(10)}) > 1
     assert len({drawn(0, seed) for seed in range(10)}) > 1
+
+
+def inline_case_loader(folder, capitals, sampling=OFF):
+    """A loader of a corpus with case marks, its tokenizer and its texts."""
+    sources = [f"The small river {number} runs to Paris" for number in range(PAIRS)]
+    chosen = TokenizerSettings.model_validate({"case": "inline", "vocab_size": 320})
+    normalizer = make_normalizer("composed")
+    model = learn_inline_case(chosen, normalizer, iter(sources), "train", None)
+    tokenizer = open_tokenizer(model)
+    with CorpusWriter(folder / "inline", tokenizer.size) as writer:
+        for line, ids in enumerate(tokenizer.encode_batch(sources), 1):
+            writer.add(line, ids, ids)
+    both = TokenizerPair(tokenizer, tokenizer, joint=True)
+    corpus = Corpus.open(folder / "inline")
+    loader = BatchLoader(corpus, both, 200, sampling, 1, capitals=capitals)
+    return loader, tokenizer, sources
+
+
+def texts_of(loader, tokenizer, epoch):
+    """The source and target text of each pair."""
+    return {
+        pair: (
+            tokenizer.decode(batch.source[row].tolist()),
+            tokenizer.decode(batch.target_output[row].tolist()),
+        )
+        for batch in loader.batches(epoch, 0)
+        for row, pair in enumerate(batch.pairs.tolist())
+    }
+
+
+@pytest.mark.parametrize("sampling", [OFF, ON], ids=["off", "on"])
+def test_a_share_of_the_pairs_is_read_in_capitals(tmp_path, sampling):
+    loader, tokenizer, sources = inline_case_loader(tmp_path, 0.2, sampling)
+    chosen = []
+    for epoch in range(2):
+        texts = texts_of(loader, tokenizer, epoch)
+        assert texts == texts_of(loader, tokenizer, epoch)
+        chosen.append({pair for pair, (source, _) in texts.items() if source.isupper()})
+        for pair, (source, target) in texts.items():
+            assert source == (sources[pair].upper() if pair in chosen[-1] else sources[pair])
+            assert target == source
+        assert 0.1 < len(chosen[-1]) / PAIRS < 0.3
+    assert chosen[0] != chosen[1]
+
+
+def test_no_pair_is_read_in_capitals_without_a_share_or_marks(tmp_path, loader):
+    without, tokenizer, sources = inline_case_loader(tmp_path, 0.0)
+    assert {text for pair in texts_of(without, tokenizer, 0).values() for text in pair} == set(
+        sources
+    )
+    plain = loader(OFF)
+    assert contents(replace(plain, capitals=1.0), 0) == contents(plain, 0)
 
 
 def test_both_sides_of_a_joint_tokenizer_are_drawn_apart(prefix, tokenizers):

@@ -109,7 +109,7 @@ class FilterSettings(Settings):
 
 
 _TAG = re.compile(r"[^\W\d_][\w.-]*")
-_RESERVED_TAGS = ("pad", "unk", "s")
+_RESERVED_TAGS = ("pad", "unk", "s", "Aa", "AA", "aa")
 
 
 def _check_tag(tag: str) -> str:

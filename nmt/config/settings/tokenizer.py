@@ -6,15 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict, model_validator
 
-from nmt.config.registry import TOKENIZERS, tokenizer_kind
+from nmt.config.registry import LETTER_CASES, TOKENIZERS, tokenizer_kind
 from nmt.config.settings.base import LARGEST_SIZE, FilePath, FilePaths, Settings, kind_of
 from nmt.text.characters import find_unwritable
 
-_KEYS_WITH_MODEL = ("dir", "model", "joint", "sampling")
+_KEYS_WITH_MODEL = ("dir", "model", "joint", "sampling", "capitals")
 _SECTION_KEYS = {"sampling": "sampling.alpha"}
 """The key to name in messages about a section."""
 
 _RESERVED = re.compile(r"<pad>|<unk>|<s>|</s>|<0x[0-9A-Fa-f]{2}>")
+_CASE_MARKS = ("<Aa>", "<AA>", "<AA+>", "<aa>")
+"""Equal to `nmt.tokenizers.letter_case.CASE_MARKS`, a test compares them."""
 
 
 def _check_user_symbols(symbols: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,8 +69,8 @@ class TokenizerSettings(Settings):
     model: FilePaths = Field(
         (),
         description="An existing SentencePiece model: its file, or a list of two files, source and "
-        "target, with `joint: false`. The model sets the kind. Only `dir` and `sampling` "
-        "still have an effect.",
+        "target, with `joint: false`. The model sets the kind. Only `dir`, `sampling` "
+        "and `capitals` still have an effect.",
     )
     joint: bool = Field(
         True, description="true: one model for both languages. false: one for each."
@@ -108,6 +110,20 @@ class TokenizerSettings(Settings):
         "change. auto: nmt_nfkc for a source with its own model, else composed. All of them "
         "remove control and invisible characters and keep joiners.",
     )
+    case: Annotated[str, kind_of(LETTER_CASES)] = Field(
+        "keep",
+        description="Capital letters in the vocabulary. With keep, `HOUSE` shares no subwords "
+        "with `house`. With inline, a text in capitals is translated like one in small letters, "
+        "and the vocabulary has four marks beyond `vocab_size`.",
+    )
+    capitals: float = Field(
+        0.02,
+        ge=0.0,
+        le=1.0,
+        description="`case: inline` only: share of the training pairs that are read in capitals, "
+        "other ones in each epoch. The model so learns to translate text in capitals, into "
+        "capitals. Not with guided alignment, which links the words as written.",
+    )
     user_symbols: Annotated[tuple[str, ...], Strict(False), AfterValidator(_check_user_symbols)] = (
         Field((), description="Symbols that are always one subword, such as <2de>.")
     )
@@ -136,6 +152,13 @@ class TokenizerSettings(Settings):
     def _kind_problems(self) -> Iterator[str]:
         """Yield a problem for each given key that this kind lacks and another has."""
         known = tokenizer_kind(self.kind).settings
+        if self.case == "inline":
+            yield from self._case_problems()
+        elif "capitals" in self._effective_keys():
+            yield (
+                "`tokenizer.capitals` needs `tokenizer.case: inline`: set it, or remove "
+                "`tokenizer.capitals`"
+            )
         for key in self._effective_keys():
             other_kinds = [
                 name for name in TOKENIZERS.names() if key in tokenizer_kind(name).settings
@@ -144,6 +167,19 @@ class TokenizerSettings(Settings):
                 yield (
                     f"`tokenizer.{_SECTION_KEYS.get(key, key)}` is for kind "
                     f"{' or '.join(other_kinds)}, not for `tokenizer.kind: {self.kind}`: remove it"
+                )
+
+    def _case_problems(self) -> Iterator[str]:
+        if self.normalization.endswith("_cf"):
+            yield (
+                f"`tokenizer.normalization: {self.normalization}` turns capitals into small "
+                "letters, so `tokenizer.case: inline` has no effect: remove one of them"
+            )
+        for symbol in self.user_symbols:
+            if symbol in _CASE_MARKS:
+                yield (
+                    f"`tokenizer.user_symbols` has {symbol!r}, a mark of `tokenizer.case: inline`: "
+                    "choose another symbol"
                 )
 
     def _model_problems(self) -> Iterator[str]:
