@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from nmt.config.registry import TOKENIZERS
 from nmt.config.settings import TokenizerSettings
 from nmt.errors import ModelError
+from nmt.text.characters import clean_output
 from nmt.text.languages import find_language
 from nmt.tokenizers.letter_case import (
     CASE_MARKS,
@@ -114,9 +115,19 @@ class InlineCaseTokenizer(Tokenizer):
         """See `Tokenizer.decode`."""
         if self.case_marks.isdisjoint(ids):
             return super().decode(ids)
-        no_text = self._no_text
-        pieces = self.pieces([token for token in ids if int(token) not in no_text])
-        return "".join([subword.surface for subword in self.decoded_subwords(pieces)])
+        tokens = [int(token) for token in ids if int(token) not in self._no_text]
+        texts, marks = self._texts, self._mark_names
+        if any(token not in texts and token not in marks for token in tokens):  # bytes, unknown
+            subwords = self.decoded_subwords(self.pieces(tokens))
+            return "".join([subword.surface for subword in subwords])
+        restorer = self.make_restorer()
+        text = "".join(
+            [
+                restorer.read(texts[token]) if token in texts else restorer.mark(marks[token])
+                for token in tokens
+            ]
+        )
+        return clean_output(text.removeprefix(" "))
 
     def in_capitals(self, ids: Sequence[int]) -> list[int]:
         """Return the token ids of the same text in capitals.
@@ -131,7 +142,7 @@ class InlineCaseTokenizer(Tokenizer):
     @cached_property
     def case_marks(self) -> frozenset[int]:
         """See `Tokenizer.case_marks`."""
-        return frozenset(int(self._processor.piece_to_id(mark)) for mark in CASE_MARKS)
+        return frozenset(self._mark_names)
 
     def make_restorer(self) -> CaseRestorer:
         """See `Tokenizer.make_restorer`."""
@@ -219,8 +230,20 @@ class InlineCaseTokenizer(Tokenizer):
     def _ids(self) -> dict[str, int]:
         pieces = enumerate(self.read_model().pieces)
         ids = {piece.text: token for token, piece in pieces if piece.kind in _FROM_TEXT}
-        marks = {mark: int(self._processor.piece_to_id(mark)) for mark in CASE_MARKS}
-        return ids | marks
+        return ids | {mark: token for token, mark in self._mark_names.items()}
+
+    @cached_property
+    def _mark_names(self) -> dict[int, str]:
+        return {int(self._processor.piece_to_id(mark)): mark for mark in CASE_MARKS}
+
+    @cached_property
+    def _texts(self) -> dict[int, str]:
+        """The text of each token that spells itself."""
+        return {
+            token: piece.text.replace(_SPACE, " ")
+            for token, piece in enumerate(self.read_model().pieces)
+            if piece.kind in (PieceKind.NORMAL, PieceKind.USER_DEFINED)
+        }
 
     @cached_property
     def _bytes(self) -> dict[str, int]:

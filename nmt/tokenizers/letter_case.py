@@ -172,13 +172,21 @@ class CaseRestorer:
         return copy(self)
 
     def mark(self, name: str) -> str:
-        """Read a mark, and return its own text, which is empty."""
+        """Return the text of a mark, which is empty, and apply the mark to the next text.
+
+        Args:
+            name: The mark.
+        """
         self._mark = None if name == END else name
         self._in_word = False
         return ""
 
     def skip_word(self, text: str) -> str:
-        """Return a text that stays as it is, such as that of an unknown token, a word or a part."""
+        """Return a text that stays as it is. A mark for one word ends there.
+
+        Args:
+            text: The text of an unknown token, which is a word or a part of one.
+        """
         if self._mark != RUN:
             self._mark = None
         return text
@@ -219,7 +227,13 @@ def find_closing_mark(pieces: Sequence[str]) -> list[str]:
 
 @lru_cache(maxsize=16)
 def make_letter_case(turkic: bool, joined: bool, symbols: tuple[str, ...] = ()) -> LetterCase:
-    """Return the rules for a tokenizer, see `LetterCase`."""
+    """Return the rules for a tokenizer.
+
+    Args:
+        turkic: See `LetterCase`.
+        joined: See `LetterCase`.
+        symbols: See `LetterCase`.
+    """
     return LetterCase(turkic, joined, symbols)
 
 
