@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nmt.data.manifest import LengthRatio
 from nmt.errors import UsageError
 from nmt.search.hypothesis import Weights
+from nmt.tokenizers.letter_case import CASE_MARKS
 from nmt.tokenizers.words import (
     END_MARK,
     DisplayWord,
@@ -163,8 +164,8 @@ class _Attention:
 
 
 def _repeated(tokens: Sequence[str]) -> float:
-    """Return the share of bigrams that occur earlier."""
-    pairs = list(pairwise(tokens))
+    """Return the share of bigrams that occur earlier, without case marks."""
+    pairs = list(pairwise([token for token in tokens if token not in CASE_MARKS]))
     return 1.0 - len(set(pairs)) / len(pairs) if pairs else 0.0
 
 
