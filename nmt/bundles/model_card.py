@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nmt.config.settings import Config, SearchSettings
+from nmt.tokenizers.source_tags import TagInventory
 
 _SEARCH = "- search: "
 """The beginning of the line that shows the default search settings."""
@@ -31,11 +32,12 @@ def model_card(
         provenance: Facts about the training, as the bundle keeps them. Sections without facts are
             left out.
     """
-    data = config.data
+    inventory = TagInventory.of(config.data)
     paragraphs = [
-        f"# {config.name}: {data.source_language} to {data.target_language}",
+        f"# {config.name}: {' to '.join(inventory.language_pair)}",
         "A recurrent translation model, trained with nmt. Translate with:",
-        "    nmt translate --model PATH_OF_THIS_FOLDER < input.txt",
+        f"    nmt translate --model PATH_OF_THIS_FOLDER{_tag_options(inventory)} < input.txt",
+        *_tag_paragraphs(inventory),
         _list(_model_lines(config, parameters, vocabulary)),
         *_section("Scores", _score_paragraphs(config, provenance)),
         *_section("Training", _training_paragraphs(config, provenance)),
@@ -45,6 +47,25 @@ def model_card(
         "All settings are in config.yaml and all checksums are in bundle.json.",
     ]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _tag_options(inventory: TagInventory) -> str:
+    """Return the options that a translation needs, empty where it needs none."""
+    to = f" --to {inventory.target_languages[0]}" if inventory.has_language_tags else ""
+    return f"{to} --tag {inventory.tags[0]}" if inventory.requires_tag else to
+
+
+def _tag_paragraphs(inventory: TagInventory) -> list[str]:
+    """Return how to choose a language and a tag, empty where there is no choice."""
+    lines = []
+    if inventory.has_language_tags:
+        languages = ", ".join(inventory.target_languages)
+        lines.append(f"target languages: {languages}. `--to` chooses one for each text.")
+    if inventory.tags:
+        need = "needs one" if inventory.requires_tag else "may have one"
+        tags = ", ".join(inventory.tags)
+        lines.append(f"tags: {tags}. Each text {need}, which `--tag` chooses.")
+    return [_list(lines)] if lines else []
 
 
 def replace_search_line(card: bytes, search: SearchSettings) -> bytes:

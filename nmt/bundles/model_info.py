@@ -24,6 +24,7 @@ from nmt.errors import ModelError, describe_damage
 from nmt.runtime.folder_or_archive import Archive, FileStore
 from nmt.runtime.run_directory import RunDirectory
 from nmt.search.penalties import describe_penalties
+from nmt.tokenizers.source_tags import TagInventory
 
 _MOST_HEADER = 100_000_000
 """The greatest size in bytes of the header of a safetensors file."""
@@ -58,14 +59,18 @@ class Description:
 
     def record(self) -> dict[str, Any]:
         """Return the description as plain data for JSON."""
-        data = self.config.data
+        inventory = TagInventory.of(self.config.data)
         return {
             "path": str(self.path),
             "kind": self.kind,
             "run": None if self.run is None else str(self.run),
             "checkpoints": self.checkpoints,
             "name": self.config.name,
-            "languages": [data.source_language, data.target_language],
+            "languages": inventory.language_pair,
+            "source_languages": list(inventory.source_languages),
+            "target_languages": list(inventory.target_languages),
+            "tags": list(inventory.tags),
+            "requires_tag": inventory.requires_tag,
             "format": self.bundle_record["format"],
             "files": self.files,
             "parameters": {"total": sum(self.parameters.values()), **self.parameters},
@@ -84,11 +89,13 @@ class Description:
         return [f"{name:<{width}}  {text}" for name, text in rows]
 
     def _rows(self) -> Iterator[tuple[str, str]]:
-        data = self.config.data
-        yield (
-            "model",
-            f"{self.config.name}: {data.source_language} to {data.target_language}",
-        )
+        inventory = TagInventory.of(self.config.data)
+        yield "model", f"{self.config.name}: {' to '.join(inventory.language_pair)}"
+        if inventory.has_language_tags:
+            yield "languages", f"choose one with --to: {', '.join(inventory.target_languages)}"
+        if inventory.tags:
+            need = "choose one" if inventory.requires_tag else "choose one or none"
+            yield "tags", f"{need} with --tag: {', '.join(inventory.tags)}"
         yield "place", f"{self.path} ({self.kind}, format {self.bundle_record['format']})"
         if self.run is not None:
             yield "run", f"{self.run}, {_checkpoints(self.checkpoints)}"

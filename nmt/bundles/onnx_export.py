@@ -24,10 +24,12 @@ from nmt.bundles.onnx_programs import (
     make_exportable,
     program_signature,
 )
+from nmt.config.settings.data import language_tag
 from nmt.errors import ModelError, UsageError, install_command
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.atomic_files import atomic_directory
 from nmt.text.characters import escape_controls
+from nmt.tokenizers.source_tags import TagInventory, tag_ids
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 
 FORMAT = 1
@@ -246,12 +248,15 @@ def _write_vocabularies(
     for side, tokenizer in sides.items():
         tokenizer.save(folder / f"{side}.model")
         write_vocabulary(tokenizer, folder / f"{side}.vocab")
-    ratio, data = bundle.length_ratio, bundle.config.data
+    source = bundle.tokenizers.source
+    ratio, inventory = bundle.length_ratio, TagInventory.of(bundle.config.data)
+    tags = bundle.config.data.tags
     record = {
         "format": FORMAT,
         "name": bundle.config.name,
-        "languages": [data.source_language, data.target_language],
-        "how": _instructions(bundle.tokenizers.source),
+        "languages": inventory.language_pair,
+        "how": _instructions(source, inventory),
+        "tags": dict(zip(tags, tag_ids(source, tags), strict=True)),
         "encoder": {
             "file": ENCODER,
             "inputs": ["source", "lengths"],
@@ -274,15 +279,28 @@ def _write_vocabularies(
     (folder / DESCRIPTION).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _instructions(source: Tokenizer) -> list[str]:
+def _instructions(source: Tokenizer, inventory: TagInventory) -> list[str]:
     """Return the instructions for running the programs.
 
     Args:
         source: The tokenizer of the source.
+        inventory: The languages and tags of the model.
     """
+    tag_steps = []
+    if inventory.has_language_tags:
+        tag_steps.append(
+            "Put the id of the target language before the subwords, such as that of "
+            f"{language_tag(inventory.target_languages[0])} in `tags`."
+        )
+    if inventory.tags:
+        need = "needs" if inventory.requires_tag else "may have"
+        tag_steps.append(
+            f"A sentence {need} one of the tags {', '.join(inventory.tags)}. Its id in `tags` "
+            "stands directly before the subwords."
+        )
     division = " (SentencePiece)" if source.segmentation_instructions is None else " as follows"
     steps = [step.replace("{division}", division) for step in _INSTRUCTIONS]
-    return [*steps, *filter(None, [source.segmentation_instructions])]
+    return [steps[0], *tag_steps, *steps[1:], *filter(None, [source.segmentation_instructions])]
 
 
 def write_vocabulary(tokenizer: Tokenizer, file: Path) -> None:

@@ -16,7 +16,9 @@ from nmt.cli.options import (
     ModelWeights,
     Quiet,
     SearchPrecision,
+    Tag,
     Threads,
+    To,
     check_output_files,
     named_path,
 )
@@ -43,6 +45,8 @@ def align(
     model: ModelPaths = None,
     weight: ModelWeights = None,
     combine: Combination = None,
+    to: To = None,
+    tag: Tag = None,
     reverse_model: Annotated[
         Path | None,
         typer.Option(
@@ -157,6 +161,8 @@ def align(
         "--model": model,
         "--weight": weight,
         "--combine": combine,
+        "--to": to,
+        "--tag": tag,
         "--reverse-model": reverse_model,
         "--device": device,
         "--precision": precision,
@@ -186,7 +192,7 @@ def align(
         assert source is not None and target is not None
         aligned = link_origins.align_by_aligner(aligner, source, target, options)
     else:
-        forward_model = (model, device, precision, threads, weight, combine)
+        forward_model = (model, device, precision, threads, weight, combine, True, to, tag)
         backward_model = ([reverse_model], device, precision, threads) if reverse_model else None
         aligned = link_origins.align_by_model(
             forward_model, backward_model, source, target, options

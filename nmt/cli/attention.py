@@ -16,12 +16,14 @@ from nmt.cli.options import (
     ModelWeights,
     Quiet,
     SearchPrecision,
+    Tag,
     Threads,
+    To,
     check_output_files,
     named_path,
     reject_contradictions,
 )
-from nmt.cli.translate import open_translator, prompt_for_lines
+from nmt.cli.translate import open_tagged_translator, prompt_for_lines
 from nmt.cli.translate_options import describe_search, given_settings
 from nmt.console import progress, say, warn
 from nmt.errors import DataError
@@ -44,6 +46,8 @@ def attention(
     model: ModelPaths = None,
     weight: ModelWeights = None,
     combine: Combination = None,
+    to: To = None,
+    tag: Tag = None,
     compare: Annotated[
         list[Path] | None,
         typer.Option(
@@ -145,8 +149,10 @@ def attention(
     )
     written = [*outputs.pages, *outputs.images, outputs.text]
     check_output_files(written, [input_file, target_file, reference_file])
-    first = open_translator(model, device, precision, threads, weight, combine)
-    others = [open_translator([compared], device, precision, threads) for compared in compare or []]
+    tags = {"to": to, "tag": tag}
+    machine = (device, precision, threads)
+    first = open_tagged_translator(model, *machine, weight, combine, **tags)
+    others = [open_tagged_translator([compared], *machine, **tags) for compared in compare or []]
     search_options = given_settings(beam_size=beam, n_best=n_best)
     overrides = search_options | {
         "n_best": _n_best_count(first, search_options) if outputs.pages else 1

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,9 +13,12 @@ from nmt.cli.options import (
     JsonOutput,
     Quiet,
     SearchPrecision,
+    Tag,
     Threads,
+    To,
     check_output_files,
     named_path,
+    reject_contradictions,
     same_path,
 )
 from nmt.console import progress, say, warn
@@ -24,6 +27,7 @@ from nmt.errors import NmtError, UsageError
 if TYPE_CHECKING:
     from nmt.reports.comparison import RunComparison, RunScores
     from nmt.reports.run_state import RunState
+    from nmt.tokenizers.source_tags import TagSelection
 
 _LINES_PER_STEP = 512
 """Lines translated between two updates of the progress bar."""
@@ -61,6 +65,8 @@ def compare(
             "each run.",
         ),
     ] = None,
+    to: To = None,
+    tag: Tag = None,
     no_translate: Annotated[
         bool, typer.Option("--no-translate", help="Compare settings and curves only.")
     ] = False,
@@ -95,6 +101,12 @@ def compare(
     from nmt.runtime.atomic_files import write_text
 
     _check_options(runs, source, references, hypotheses, no_translate)
+    reject_contradictions(
+        (
+            source is None and (to is not None or tag is not None),
+            "--to and --tag require --source. The lines of dev have their own languages and tags.",
+        )
+    )
     check_output_files([html], [source, *(references or ()), *(hypotheses or ())], runs)
     states = [open_run(run) for run in runs]
 
@@ -102,7 +114,10 @@ def compare(
         if no_translate:
             return "Translations were not compared (--no-translate)."
         return _score_or_reason(
-            states, names, (source, references, hypotheses), (device, precision, threads)
+            states,
+            names,
+            (source, references, hypotheses),
+            {"device": device, "precision": precision, "threads": threads, "to": to, "tag": tag},
         )
 
     comparison = compare_runs(states, score)
@@ -149,7 +164,7 @@ def _score_or_reason(
     states: "Sequence[RunState]",
     names: Sequence[str],
     texts_of_options: tuple[Path | None, list[Path] | None, list[Path] | None],
-    machine: tuple[str | None, str | None, int | None],
+    model_options: dict[str, Any],
 ) -> "RunScores | str":
     """Return the translation quality of the runs, or the reason why it is not known.
 
@@ -159,7 +174,7 @@ def _score_or_reason(
         states: The state of each run.
         names: The name of each run.
         texts_of_options: The source, references and translations of the options.
-        machine: The device, precision and threads.
+        model_options: The options of `open_translator`: device, precision, threads, language, tag.
     """
     from nmt.reports.run_scoring import read_shared_dev, read_text_files, score_models, score_runs
     from nmt.text.lines import read_all_input_lines
@@ -167,10 +182,11 @@ def _score_or_reason(
     source, references, hypotheses = texts_of_options
 
     def translate(state: "RunState", name: str, lines: Sequence[str]) -> list[str]:
-        return _translate(state.run.path, name, lines, machine)
+        tags = state.dev_tags() if source is None else None
+        return _translate(state.run.path, name, lines, tags, model_options)
 
     if source is not None:
-        text = read_text_files(source, references or [])
+        text = read_text_files(source, references or [], model_options["to"])
     else:
         try:
             text = read_shared_dev(states)
@@ -192,19 +208,22 @@ def _translate(
     run: Path,
     name: str,
     lines: Sequence[str],
-    machine: tuple[str | None, str | None, int | None],
+    tags: "Sequence[TagSelection] | None",
+    model_options: dict[str, Any],
 ) -> list[str]:
-    from nmt.cli.translate import open_translator
+    from nmt.cli.translate import OPTION, open_translator
+    from nmt.tokenizers.source_tags import NO_SELECTION
 
-    device, precision, threads = machine
-    translator = open_translator([run], device, precision, threads)
+    translator = open_translator([run], **model_options)
+    for selection in dict.fromkeys([NO_SELECTION] if tags is None else tags):
+        translator.tagging.check(selection, OPTION)
     translations: list[str] = []
     with progress(f"translating with {name}", len(lines), "lines", by_time=True) as bar:
         for begin in range(0, len(lines), _LINES_PER_STEP):
             batch = lines[begin : begin + _LINES_PER_STEP]
-            translations += [
-                translation.text for translation in translator.translate(batch, attention=False)
-            ]
+            tags_of_batch = None if tags is None else tags[begin : begin + _LINES_PER_STEP]
+            found = translator.translate(batch, attention=False, tags=tags_of_batch)
+            translations += [translation.text for translation in found]
             bar.advance(len(batch))
     return translations
 

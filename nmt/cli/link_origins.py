@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nmt.alignment.links import Link, parse_links, swap_sides
 from nmt.alignment.symmetrize import symmetrize
-from nmt.cli.translate import open_translator, prompt_for_lines
-from nmt.errors import DataError
+from nmt.cli.translate import (
+    OPTION,
+    open_tagged_translator,
+    open_translator,
+    prompt_for_lines,
+)
+from nmt.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from nmt.alignment.links import WordAlignment
@@ -131,11 +136,36 @@ def align_by_model(
     """
     if source is not None and target is not None:
         _check_counts(source, target)
-        translator = open_translator(*forward)
-        other = None if backward is None else open_translator(*backward)
+        translator = open_tagged_translator(*forward)
+        other = None
+        if backward is not None:
+            other = _with_reverse_tags(open_translator(*backward), translator)
         yield from _align_pairs(translator, other, source, target, options)
     else:
-        yield from _translate_and_align(open_translator(*forward), source, options)
+        yield from _translate_and_align(open_tagged_translator(*forward), source, options)
+
+
+def _with_reverse_tags(backward: "Translator", forward: "Translator") -> "Translator":
+    """Return a model of the other direction that translates into the source language of a model.
+
+    It uses the tag of that model where it has this tag.
+
+    Raises:
+        UsageError: It has several languages, and none is the source language.
+    """
+    inventory, known = backward.tagging.inventory, forward.tagging.inventory
+    to, tag = None, forward.tagging.default.tag
+    if inventory.has_language_tags:
+        to = known.source_languages[0]
+        if len(known.source_languages) > 1 or to not in inventory.target_languages:
+            raise UsageError(
+                f"{backward.name}: translates into {', '.join(inventory.target_languages)}, but "
+                f"the source of {forward.name} is {', '.join(known.source_languages)}. Use models "
+                "of the same languages."
+            )
+    translator = backward.with_tags(to, tag if tag in inventory.tags else None)
+    translator.tagging.check(option=OPTION)
+    return translator
 
 
 def align_by_aligner(

@@ -201,6 +201,22 @@ Threads = Annotated[
         rich_help_panel=RARE,
     ),
 ]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="LANG",
+        help="Translate into this language, for a model of several (`nmt info` lists them).",
+    ),
+]
+Tag = Annotated[
+    str | None,
+    typer.Option(
+        "--tag",
+        metavar="NAME",
+        help="Translate as text with this tag of the training data (`nmt info` lists them).",
+    ),
+]
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

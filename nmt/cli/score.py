@@ -19,7 +19,9 @@ from nmt.cli.options import (
     ModelWeights,
     Quiet,
     SearchPrecision,
+    Tag,
     Threads,
+    To,
     check_output_files,
 )
 from nmt.cli.reference_scores import ReferenceScoring
@@ -46,7 +48,7 @@ from nmt.cli.score_options import (
     Train,
     Trials,
 )
-from nmt.cli.translate import open_translator
+from nmt.cli.translate import open_tagged_translator
 from nmt.config.registry import SCORE_METRICS
 from nmt.console import say, show_activity, warn
 from nmt.errors import UsageError
@@ -82,6 +84,8 @@ def score(
     n_best: NBest = False,
     weight: ModelWeights = None,
     combine: Combination = None,
+    to: To = None,
+    tag: Tag = None,
     as_json: JsonOutput = False,
     device: Device = None,
     precision: SearchPrecision = None,
@@ -124,6 +128,8 @@ def score(
             "--n-best": n_best,
             "--weight": weight,
             "--combine": combine,
+            "--to": to,
+            "--tag": tag,
             "--device": device,
             "--precision": precision,
             "--threads": threads,
@@ -143,7 +149,9 @@ def score(
     labels = None if group_by is None else _read_labels(group_by)
     by_references, by_model, totals, model_language = None, None, None, None
     if model and source is not None:
-        translator = open_translator(model, device, precision, threads, weight, combine)
+        translator = open_tagged_translator(
+            model, device, precision, threads, weight, combine, to=to, tag=tag
+        )
         model_language = translator.target_language
         by_model = ModelScoring(
             translator, source, None if texts_to_score == [_STDIN] else texts_to_score[0]
@@ -272,7 +280,8 @@ def _language_of_runs(paths: list[Path] | None) -> str | None:
 
     runs = [RunDirectory(path).config_file for path in paths or () if path.is_dir()]
     known = [file for file in runs if file.is_file()]
-    return load_config(known[0]).data.target_language if known else None
+    languages = load_config(known[0]).data.target_languages if known else ()
+    return languages[0] if len(languages) == 1 else None
 
 
 def _check_option_groups(

@@ -16,7 +16,9 @@ from nmt.cli.options import (
     ModelWeights,
     Quiet,
     SearchPrecision,
+    Tag,
     Threads,
+    To,
 )
 from nmt.cli.translate import open_translator
 from nmt.errors import UsageError, install_command
@@ -28,6 +30,8 @@ def serve(
     model: ModelPaths = None,
     weight: ModelWeights = None,
     combine: Combination = None,
+    to: To = None,
+    tag: Tag = None,
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="Listen at this address.")
     ] = "127.0.0.1",
@@ -79,7 +83,10 @@ def serve(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Serve translations as a web page and as JSON over HTTP."""
+    """Serve translations as a web page and as JSON over HTTP.
+
+    --to and --tag are the defaults of requests that do not choose.
+    """
     _require_packages()
     from nmt.config.search_overrides import override
     from nmt.serving.api_schema import RequestLimits
@@ -90,7 +97,9 @@ def serve(
     thresholds = parse_thresholds(flag_above or ())
     listener = open_listener(host, port)
     with listener:
-        translator = open_translator(model, device, precision, threads, weight, combine)
+        translator = open_translator(
+            model, device, precision, threads, weight, combine, to=to, tag=tag
+        )
         settings = override(translator.settings, opts.given_settings(beam_size=beam, n_best=1))
         limits = replace(RequestLimits(), seconds=float(timeout), waiting=waiting)
         limits = replace(limits, beam=max(limits.beam, settings.beam_size))

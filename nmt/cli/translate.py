@@ -17,7 +17,9 @@ from nmt.cli.options import (
     ModelWeights,
     Quiet,
     SearchPrecision,
+    Tag,
     Threads,
+    To,
     reject_contradictions,
     same_path,
     would_overwrite,
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from nmt.translation.line_stream import Write
     from nmt.translation.translator import Translator
 
+OPTION = "--{}"
+"""The form of the names of options in messages about languages and tags."""
+
 _WINDOW_BATCHES = 16
 _WINDOW_BATCHES_WITH_FLAGS = 4
 
@@ -39,6 +44,8 @@ def translate(
     model: ModelPaths = None,
     weight: ModelWeights = None,
     combine: Combination = None,
+    to: To = None,
+    tag: Tag = None,
     input_file: opts.InputFile = None,
     output_file: opts.OutputFile = None,
     input_format: opts.InputFormat = "text",
@@ -143,8 +150,10 @@ def translate(
         batch_sentences=batch,
     )
     # All shards must be computed alike, so timing may not choose the precision.
-    translator = open_translator(
-        model, device, precision, threads, weight, combine, measured=files is None
+    # A JSON line may name its own language and tag.
+    open_model = open_translator if input_format == "json" else open_tagged_translator
+    translator = open_model(
+        model, device, precision, threads, weight, combine, files is None, to, tag
     )
     settings = override(translator.settings, overrides)
     places_terms = not settings.sampling and settings.groups == 1
@@ -257,6 +266,8 @@ def open_translator(
     weights: list[float] | None = None,
     combination: str | None = None,
     measured: bool = True,
+    to: str | None = None,
+    tag: str | None = None,
 ) -> "Translator":
     """Load the translator that the options of a command name.
 
@@ -268,6 +279,8 @@ def open_translator(
         weights: The weight of each model in an ensemble; None for equal weights.
         combination: The way to combine an ensemble; None for log_linear.
         measured: Whether timing may choose how to compute, see `Translator.load`.
+        to: The target language; None for the only one, or for one that each text names.
+        tag: The tag of the texts; None for none.
 
     Returns:
         The translator. The exceptions are those of `Translator.load`.
@@ -278,7 +291,7 @@ def open_translator(
         shares = "equal weights" if weights is None else "weights " + " ".join(map(str, weights))
         names = ", ".join(map(str, model))
         say(f"ensemble: {names} ({combination or 'log_linear'}, {shares})")
-    return Translator.load(
+    translator = Translator.load(
         model,
         device=device or "auto",
         precision=precision or "auto",
@@ -287,6 +300,25 @@ def open_translator(
         combination=combination or "log_linear",
         measured=measured,
     )
+    return translator.with_tags(to, tag, OPTION)
+
+
+def open_tagged_translator(*arguments: Any, **options: Any) -> "Translator":
+    """Load a translator whose language and tag are complete, so that it can translate any text.
+
+    Args:
+        *arguments: See `open_translator`.
+        **options: See `open_translator`.
+
+    Returns:
+        The translator.
+
+    Raises:
+        UsageError: The model needs a language or a tag. See also `Translator.load`.
+    """
+    translator = open_translator(*arguments, **options)
+    translator.tagging.check(option=OPTION)
+    return translator
 
 
 def prompt_for_lines(input_file: Path | None) -> None:

@@ -14,17 +14,23 @@ from nmt.cli.options import (
     ModelPaths,
     Quiet,
     SearchPrecision,
+    Tag,
     Threads,
+    To,
     check_metric_of,
     named_path,
 )
-from nmt.cli.translate import open_translator
+from nmt.cli.translate import OPTION, open_translator
 from nmt.cli.translate_options import describe_search
 from nmt.config.registry import TUNING_METRICS
 from nmt.console import say, warn
 from nmt.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nmt.tokenizers.source_tags import TagSelection
+    from nmt.translation.translator import Translator
     from nmt.translation.tuning import Tuning
 
 _MIN_SENTENCES = 50
@@ -53,6 +59,8 @@ def tune(
         ),
     ] = None,
     model: ModelPaths = None,
+    to: To = None,
+    tag: Tag = None,
     beam: Annotated[
         str, typer.Option("--beam", "-b", metavar="LIST", help="Try these beam sizes.")
     ] = "1,5,10",
@@ -97,7 +105,8 @@ def tune(
     """Find the best search settings and make them the defaults.
 
     Without --source and --ref it translates dev as the run keeps it, also a dev that
-    data.validation_split set aside. Give a LIST as 1,5,10 or 0,0.2,...,1.4. Each combination
+    data.validation_split set aside, each line with its own language and tag. --to and --tag choose
+    lines of dev. Give a LIST as 1,5,10 or 0,0.2,...,1.4. Each combination
     translates as `nmt translate` would, and is compared with the current defaults. These change
     only for a higher score whose lead is significant (p < 0.05), or with --force. Everything else
     in the model stays.
@@ -105,7 +114,9 @@ def tune(
     from nmt.bundles.bundle import change_search
     from nmt.bundles.bundle_files import find_bundle
     from nmt.evaluation.input_checks import reference_warnings
+    from nmt.evaluation.scores import common_bleu_tokenizer
     from nmt.text.lines import read_parallel
+    from nmt.tokenizers.source_tags import NO_SELECTION
     from nmt.translation.tuning import grid, locked_bundle, print_table, values
     from nmt.translation.tuning import tune as tune_settings
 
@@ -122,17 +133,24 @@ def tune(
         raise UsageError(f"{given} is given without {missing}: give both, or neither for dev.")
     found = nullcontext(find_bundle(chosen_model)) if dry_run else locked_bundle(chosen_model)
     with found as bundle:
+        tags = None
         if source is None or not references:
-            source, references = _dev_of_run(bundle)
-        sources, *reference_lines = read_parallel([source, *references])
-        translator = open_translator([bundle], device, precision, threads)
+            source, references, tags = _dev_of_run(bundle)
+        lines = read_parallel([source, *references])
+        translator = open_translator([bundle], device, precision, threads, to=to, tag=tag)
+        if tags is not None:
+            lines, tags = _selected_lines(lines, tags, translator)
+        sources, *reference_lines = lines
+        for selection in dict.fromkeys([NO_SELECTION] if tags is None else tags):
+            translator.tagging.check(selection, OPTION)
         points = grid(translator.settings, axes)
         say(f"{len(points)} searches of {len(sources)} lines, encoded once")
         _warn_of_few(source, sources)
-        tokenize = translator.bleu_tokenizer if metric == "bleu" else None
+        languages = translator.tagging.languages(sources, tags)
+        tokenize = common_bleu_tokenizer(languages, None) if metric == "bleu" else None
         for warning in reference_warnings(reference_lines, [metric], tokenize):
             warn(warning)
-        tuning = tune_settings(translator, sources, reference_lines, points, metric)
+        tuning = tune_settings(translator, sources, reference_lines, points, metric, tags)
         names = {"source": source.name, "references": [path.name for path in references]}
         is_better = tuning.has_higher_score and (force or not tuning.within_noise)
         written = is_better and not dry_run
@@ -147,8 +165,34 @@ def tune(
     say(f"{bundle}: defaults set to the best settings" if written else f"{bundle}: not changed")
 
 
-def _dev_of_run(bundle: Path) -> tuple[Path, list[Path]]:
+def _selected_lines(
+    lines: "Sequence[list[str]]", tags: "list[TagSelection]", translator: "Translator"
+) -> "tuple[list[list[str]], list[TagSelection]]":
+    """Return the lines of dev that agree with the language and the tag of a translator.
+
+    Args:
+        lines: The lines of each text.
+        tags: The target language and the tag of each line.
+        translator: The translator.
+
+    Raises:
+        UsageError: No line does.
+    """
+    default = translator.tagging.default
+    chosen = [i for i, selection in enumerate(tags) if selection.agrees_with(default)]
+    if not chosen:
+        options = [f"--{name} {value}" for name, value in default._asdict().items() if value]
+        raise UsageError(
+            f"dev of the run has no line for {' '.join(options)}. Give a text and its translation "
+            "by --source and --ref."
+        )
+    return [[text[i] for i in chosen] for text in lines], [tags[i] for i in chosen]
+
+
+def _dev_of_run(bundle: Path) -> "tuple[Path, list[Path], list[TagSelection] | None]":
     """Return the files in which the run of a model keeps source and target of dev.
+
+    The target language and the tag of each line follow, None where dev has none.
 
     Raises:
         UsageError: The model is not in the folder of its run, or the run keeps no dev.
@@ -176,7 +220,7 @@ def _dev_of_run(bundle: Path) -> tuple[Path, list[Path]]:
         )
     state.check_data()
     say(f"dev of the run: {source} and {target.name}")
-    return source, [target]
+    return source, [target], state.dev_tags()
 
 
 def _warn_of_few(source: Path, sources: list[str]) -> None:

@@ -17,7 +17,7 @@ from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
 from nmt.doctor.corpus_sample import CorpusSample, equal_corpus_sides, take_sample
 from nmt.doctor.examination import Check, CheckResult, Examination
 from nmt.evaluation.input_checks import count_four_grams, unspaced_text_warning
-from nmt.evaluation.scores import bleu_tokenizer
+from nmt.evaluation.scores import common_bleu_tokenizer
 from nmt.runtime.distributed import World
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.profile import TOOL_MARKS
@@ -229,7 +229,7 @@ def _check_lengths(examination: Examination) -> CheckResult:
 def _check_bleu(examination: Examination) -> CheckResult:
     """Report the tokenizer of BLEU, and check that dev has the n-grams that BLEU counts."""
     config, warnings = examination.config, list[str]()
-    tokenizer = bleu_tokenizer(config.data.target_language, warnings.append)
+    tokenizer = common_bleu_tokenizer(config.data.target_languages, warnings.append)
     limit = config.training.validation.max_sentences
     references = _prepared_data(examination).dev_target[:limit]
     four_grams = count_four_grams([references], tokenizer)

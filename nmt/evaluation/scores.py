@@ -205,6 +205,32 @@ def bleu_tokenizer(language: str | None, report: Callable[[str], None] | None = 
     return _CHARACTERS
 
 
+def common_bleu_tokenizer(
+    languages: Iterable[str], report: Callable[[str], None] | None = warn
+) -> str | None:
+    """Return the tokenizer of sacreBLEU for a text in several languages.
+
+    It is the tokenizer of all of them, and otherwise sacreBLEU's default, 13a.
+
+    Args:
+        languages: The languages.
+        report: See `bleu_tokenizer`. It also takes a sentence where the tokenizers differ.
+
+    Returns:
+        See `bleu_tokenizer`.
+    """
+    found = {language: bleu_tokenizer(language, report) for language in dict.fromkeys(languages)}
+    first = next(iter(found.values()), None)
+    if all(tokenizer == first for tokenizer in found.values()):
+        return first
+    if report is not None:
+        report(
+            f"BLEU's tokenizers for {', '.join(found)} differ, so BLEU uses 13a for all. Score "
+            "each language by itself."
+        )
+    return None
+
+
 @dataclass(frozen=True)
 class Statistics:
     """The counts of a metric in each segment of one translation.

@@ -89,7 +89,7 @@ def align_translation(translation: Translation, subwords: bool = False) -> WordA
     """
     source, target = translation.segmented_source, translation.segmented_target
     if source is None:
-        source = SegmentedText.from_pieces(translation.source_tokens)
+        source = SegmentedText.from_pieces(translation.source_tokens, translation.source_tags)
     if target is None:
         target = SegmentedText.from_pieces(translation.tokens)
     return _align_by_attention(source, target, translation.attention, subwords)
@@ -101,7 +101,10 @@ def _align_by_attention(
     attention: Weights | None,
     subwords: bool,
 ) -> WordAlignment:
-    """Return the alignment by attention weights `[tokens, source_tokens]`, end marks included."""
+    """Return the alignment by attention weights `[tokens, source_tokens]`, end marks included.
+
+    Tags are left out: the first subword of the source text has the number 0.
+    """
     if attention is None:
         raise UsageError(
             "this model has no attention, so it cannot align words. Use --aligner hmm."
@@ -110,7 +113,11 @@ def _align_by_attention(
     assert target is not None
     weights = attention[: len(target.subwords), : len(source.subwords)].astype(np.float64)
     if subwords:
-        names = [[subword.piece for subword in side.subwords] for side in (source, target)]
+        weights = weights[:, len(source.tags) :]
+        names = [
+            [subword.piece for subword in side.subwords[len(side.tags) :]]
+            for side in (source, target)
+        ]
         best = weights.argmax(1) if weights.size else np.full(len(weights), -1)
         return WordAlignment(names[0], names[1], weights, best)
     source_membership, target_membership = source.membership, target.membership

@@ -92,6 +92,7 @@ def translation_of_score(text: str, score: ForcedScore) -> Translation:
         finished=True,
         segmented_source=score.segmented_source,
         segmented_target=score.segmented_target,
+        source_tags=score.source_tags,
     )
 
 
@@ -268,6 +269,10 @@ class AttentionPair(Protocol):
     def segmented_target(self) -> SegmentedText | None:
         """The target text with its subwords, or None."""
 
+    @property
+    def source_tags(self) -> tuple[str, ...]:
+        """The pieces of the tags with which the source subwords start."""
+
 
 def attention_record(pair: AttentionPair, views: Sequence[HeadAttention] = ()) -> dict[str, Any]:
     """Return the data of one translation and its source.
@@ -282,7 +287,8 @@ def attention_record(pair: AttentionPair, views: Sequence[HeadAttention] = ()) -
 def source_record(pair: AttentionPair) -> dict[str, Any]:
     """Return the data of the source: its subwords and their word sizes, see `word_sizes`."""
     tokens = pair.source_tokens
-    return {"source": tokens, "source_words": word_sizes(tokens, pair.segmented_source)}
+    sizes = word_sizes(tokens, pair.segmented_source, pair.source_tags)
+    return {"source": tokens, "source_words": sizes}
 
 
 def target_record(pair: AttentionPair, views: Sequence[HeadAttention] = ()) -> dict[str, Any]:
@@ -312,7 +318,9 @@ def target_record(pair: AttentionPair, views: Sequence[HeadAttention] = ()) -> d
 
 
 def word_sizes(
-    tokens: Sequence[str], segmented_text: SegmentedText | None = None
+    tokens: Sequence[str],
+    segmented_text: SegmentedText | None = None,
+    tags: tuple[str, ...] = (),
 ) -> list[int | list[Any]]:
     """Return the number of subwords of each word, or `[size, text]` where they spell another text.
 
@@ -321,9 +329,10 @@ def word_sizes(
     Args:
         tokens: Subwords, with the end mark.
         segmented_text: The text that they stand for; None where only the tokens are known.
+        tags: The pieces of the tags with which they start.
     """
     sizes: list[int | list[Any]] = []
-    for word in words_to_display(tokens, segmented_text):
+    for word in words_to_display(tokens, segmented_text, tags):
         spelled = "".join(tokens[i] for i in word.subwords).replace(_SPACE, "")
         size = len(word.subwords)
         sizes.append(size if word.text == (spelled or _SPACE) else [size, word.text])
@@ -347,7 +356,7 @@ def merge_words(pair: AttentionPair) -> tuple[list[str], list[str], Weights]:
     target = words_to_display(pair.tokens, pair.segmented_target)
     if pair.tokens[-1:] == [END_MARK] and len(target) > 1:
         target = target[:-1]
-    source = words_to_display(pair.source_tokens, pair.segmented_source)
+    source = words_to_display(pair.source_tokens, pair.segmented_source, pair.source_tags)
     summed = np.stack([pair.attention[:, word.subwords].sum(1) for word in source], 1)
     merged = np.stack([summed[word.subwords].mean(0) for word in target])
     return [word.text for word in target], [word.text for word in source], merged

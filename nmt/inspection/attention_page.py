@@ -140,5 +140,7 @@ def _source_text(translation: Translation) -> str:
     """Return the source text of a translation, joined from subwords where the text is not kept."""
     source = translation.segmented_source
     return (
-        SegmentedText.from_pieces(translation.source_tokens) if source is None else source
+        SegmentedText.from_pieces(translation.source_tokens, translation.source_tags)
+        if source is None
+        else source
     ).strip()

@@ -19,6 +19,8 @@
   const source = at("source");
   const target = at("target");
   const prefix = at("prefix");
+  const to = at("to");
+  const tag = at("tag");
   const state = at("state");
   const known = new Map();
   let lines = [];
@@ -28,14 +30,42 @@
   let timer = null;
   let menu = null;
 
-  const names = { source: nameOf(info.source_language), target: nameOf(info.target_language) };
+  const names = { source: nameOf(info.source_language), target: "" };
   at("source-name").textContent = names.source;
-  at("target-name").textContent = names.target;
-  document.title = `${names.source} \u2192 ${names.target}`;
-  document.querySelector("h1").textContent = document.title;
   source.placeholder = "Type or paste text";
-  for (const [node, language] of [[source, info.source_language], [target, info.target_language], [prefix, info.target_language]]) {
+  setLanguage(source, info.source_language);
+  offer(to, info.target_languages.map((language) => [language, nameOf(language)]), info.target_language);
+  to.hidden = info.target_languages.length < 2;
+  at("target-name").classList.toggle("hidden", !to.hidden);
+  const untagged = info.requires_tag || info.tag ? [] : [["", "no tag"]];
+  offer(tag, [...untagged, ...info.tags.map((name) => [name, name])], info.tag ?? "");
+  tag.hidden = !info.tags.length;
+  showLanguage();
+
+  /** Fill a selector with values and their names. */
+  function offer(node, choices, chosen) {
+    node.replaceChildren(...choices.map(([value, name]) => element("option", { value }, name)));
+    if (choices.some(([value]) => value === chosen)) node.value = chosen;
+  }
+
+  /** Show the chosen target language in headings and on the texts in it. */
+  function showLanguage() {
+    names.target = nameOf(to.value);
+    at("target-name").textContent = names.target;
+    document.title = `${names.source} \u2192 ${names.target}`;
+    document.querySelector("h1").textContent = document.title;
+    setLanguage(target, to.value);
+    setLanguage(prefix, to.value);
+  }
+
+  function setLanguage(node, language) {
     if (/^[a-z]{2,3}(-[A-Za-z0-9]+)*$/.test(language)) node.lang = language;
+    else node.removeAttribute("lang");
+  }
+
+  /** Return the members of a request that choose the language and the tag. */
+  function selection() {
+    return { ...(to.hidden ? {} : { to: to.value }), ...(tag.value ? { tag: tag.value } : {}) };
   }
 
   /** Return the name of a language, given its code or its name. */
@@ -68,7 +98,7 @@
     return answer;
   }
 
-  const keyOf = (line) => JSON.stringify([line.text, line.prefix]);
+  const keyOf = (line) => JSON.stringify([line.text, line.prefix, to.value, tag.value]);
 
   function remember(key, record) {
     known.delete(key);
@@ -119,6 +149,7 @@
       prefix: job[0].prefix,
       attention: true,
       n_best: Math.min(4, info.beam_size),
+      ...selection(),
     };
     const keys = job.map(keyOf);
     const answer = await ask("/api/translate", body, signal);
@@ -260,7 +291,7 @@
     place(box, node);
     const before = record.attention.target.slice(0, unit.first);
     try {
-      const asked = { text: line.text, prefix: before, count: 6, units: subwords ? "subwords" : "words" };
+      const asked = { text: line.text, prefix: before, count: 6, units: subwords ? "subwords" : "words", ...selection() };
       const { alternatives } = await ask("/api/alternatives", asked, menu.aborter.signal);
       if (menu !== mine) return;
       const items = alternatives.map((each) => item(each, line, unit.first, record));
@@ -349,6 +380,12 @@
     at("free").hidden = !prefix.value;
     later();
   });
+  to.addEventListener("change", () => {
+    showLanguage();
+    for (const line of lines) line.prefix = "";
+    refresh();
+  });
+  tag.addEventListener("change", refresh);
   at("free").addEventListener("click", () => {
     lines[selected].prefix = "";
     prefix.value = "";

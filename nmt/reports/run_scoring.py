@@ -12,7 +12,7 @@ from nmt.errors import DataError, NmtError
 from nmt.evaluation.breakdown import count_words, vocabulary
 from nmt.evaluation.input_checks import reference_warnings
 from nmt.evaluation.score_report import ReportOptions, System, compare_systems, noise_warnings
-from nmt.evaluation.scores import bleu_tokenizer
+from nmt.evaluation.scores import common_bleu_tokenizer
 from nmt.reports.comparison import RunScores
 from nmt.reports.run_state import RunState
 from nmt.text.characters import normalize_for_comparison
@@ -33,19 +33,22 @@ class Text:
         name: The display name of the text.
         sources: The source lines.
         references: The reference lines, one list for each reference set.
+        languages: The target languages. Empty: those of the first run.
     """
 
     name: str
     sources: list[str]
     references: list[list[str]]
+    languages: tuple[str, ...] = ()
 
 
-def read_text_files(source: Path, references: Sequence[Path]) -> Text:
+def read_text_files(source: Path, references: Sequence[Path], language: str | None = None) -> Text:
     """Read a text from files.
 
     Args:
         source: The source file.
         references: The reference files.
+        language: The target language, None for those of the first run.
 
     Returns:
         The text.
@@ -54,7 +57,8 @@ def read_text_files(source: Path, references: Sequence[Path]) -> Text:
         DataError: The files differ in their number of lines, or a file cannot be read.
     """
     sources, *reference_lines = read_parallel([source, *references])
-    return Text(source.name, sources, reference_lines)
+    languages = () if language is None else (language,)
+    return Text(source.name, sources, reference_lines, languages)
 
 
 def read_shared_dev(states: Sequence[RunState]) -> Text:
@@ -126,7 +130,8 @@ def score_runs(
     references = [list(map(normalize_for_comparison, lines)) for lines in text.references]
     systems = [System(*lines) for lines in zip(names, hypotheses, strict=True)]
     configs = [state.config for state in states if state.config is not None]
-    tokenize = bleu_tokenizer(configs[0].data.target_language if configs else None)
+    languages = text.languages or (configs[0].data.target_languages if configs else ())
+    tokenize = common_bleu_tokenizer(languages)
     metrics = ("bleu", "chrf", *sorted({"chrf++"} & {state.best_metric for state in states}))
     for warning in reference_warnings(references, metrics, tokenize):
         warn(warning)

@@ -21,6 +21,7 @@ from nmt.runtime.lock import find_lock_holder
 from nmt.runtime.log_records import LogRecords, last_time, read_records
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.lines import wrap_read_errors
+from nmt.tokenizers.source_tags import TagSelection
 
 _BUNDLE = "bundle.json"  # BUNDLE_RECORD of nmt.bundles.bundle, whose import loads torch
 
@@ -90,6 +91,21 @@ class RunState:
                     f"{self.run.data}: its {name} corpus changed after {self.run.path} was "
                     "trained with it. Give another text with --source and --ref."
                 )
+
+    def dev_tags(self) -> list[TagSelection] | None:
+        """Return the target language and the tag of each line of dev, None where dev has none.
+
+        Raises:
+            DataError: The manifest of the corpora is missing or damaged.
+        """
+        parts = Manifest.load(self.run.data).dev.parts
+        if not any(part.tags for part in parts):
+            return None
+        return [
+            tags
+            for part in parts
+            for tags in [TagSelection.from_names(part.tags)] * part.pairs_kept
+        ]
 
 
 class RunWatcher:

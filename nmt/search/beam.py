@@ -88,6 +88,7 @@ class BeamSearch:
         attention: Whether hypotheses carry their attention weights. They take
             `[batch, beams, source_len]` numbers at each step.
         tree: Whether hypotheses carry their search tree, which takes time at the end.
+        forbidden: The tokens that no translation has, besides PAD and BOS.
     """
 
     def __init__(
@@ -96,8 +97,10 @@ class BeamSearch:
         settings: SearchSettings,
         attention: bool = True,
         tree: bool = False,
+        forbidden: Sequence[int] = (),
     ) -> None:
         self._model = model
+        self._forbidden = forbidden
         self._settings = settings
         self._keeps_attention = attention
         self._keeps_tree = tree
@@ -194,7 +197,9 @@ class BeamSearch:
             mask=positions < lengths.unsqueeze(1),
             max_lengths=max_lengths,
             finished=start.expand(-1, self._settings.beam_size) + DEAD,
-            processors=LogitsProcessors.from_settings(self._settings, constraints, source.device),
+            processors=LogitsProcessors.from_settings(
+                self._settings, constraints, source.device, self._forbidden
+            ),
             selection=self._selection(source, lengths, max_lengths, constraints, numbers),
         )
 

@@ -29,6 +29,7 @@ def decode_corpus(
     tree: bool = False,
     on_decoded: Callable[[int], None] | None = None,
     numbers: Sequence[int] | None = None,
+    forbidden: Sequence[int] = (),
 ) -> list[list[Hypothesis]]:
     """Return the `n_best` best hypotheses of each sentence, in the order of `sources`.
 
@@ -47,9 +48,10 @@ def decode_corpus(
         tree: Whether hypotheses carry their search tree.
         on_decoded: Called after each batch with its number of sentences.
         numbers: A number for each sentence, see `SampledSelection.for_sources`.
+        forbidden: The tokens that no translation has, besides PAD and BOS.
     """
     found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
-    search = BeamSearch(model, settings, attention, tree)
+    search = BeamSearch(model, settings, attention, tree, forbidden)
     with Evaluating(model), runtime.computing():
         for batch in batches(list(map(len, sources)), settings.batch_sentences):
             source, lengths = pad_sources([sources[i] for i in batch], SOURCE_MULTIPLE)
@@ -73,7 +75,9 @@ def decode_corpus(
     if lost and constraints is not None:
         freed = [replace(constraints[i], terms=()) for i in lost]
         those = [sources[i] for i in lost]
-        again = decode_corpus(model, those, settings, limits, runtime, attention, freed, tree)
+        again = decode_corpus(
+            model, those, settings, limits, runtime, attention, freed, tree, forbidden=forbidden
+        )
         for i, hypotheses in zip(lost, again, strict=True):
             found[i] = hypotheses
     return found
@@ -91,6 +95,7 @@ def decode_with_shortlist(
     tree: bool = False,
     on_decoded: Callable[[int], None] | None = None,
     numbers: Sequence[int] | None = None,
+    forbidden: Sequence[int] = (),
 ) -> list[list[Hypothesis]]:
     """Return what `decode_corpus` does, with a shortlist for each sentence without constraints.
 
@@ -108,6 +113,8 @@ def decode_with_shortlist(
         tree: Whether hypotheses carry their search tree.
         on_decoded: Called after each batch with its number of sentences.
         numbers: A number for each sentence, on which samples depend.
+        forbidden: The tokens that no translation has. The model with the shortlist forbids them
+            itself.
     """
     wanted = [TokenConstraints()] * len(sources) if constraints is None else constraints
     found: list[list[Hypothesis]] = [[] for _ in sources]
@@ -129,6 +136,7 @@ def decode_with_shortlist(
             tree,
             on_decoded,
             None if numbers is None else [numbers[i] for i in rows],
+            () if scorer is shortlisted else forbidden,
         )
         if scorer is shortlisted:
             hypotheses = shortlisted.in_tokens(inputs, hypotheses)

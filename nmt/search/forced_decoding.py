@@ -74,11 +74,13 @@ class ForcedPair:
         target: The token ids of the translation.
         finished: Whether the translation ends with its last token, so that its end mark is scored.
             False where a length limit cut it off, or where only its beginning is scored.
+        tags: The number of tags at the start of the source.
     """
 
     source: Sequence[int]
     target: Sequence[int]
     finished: bool = True
+    tags: int = 0
 
     @property
     def scored_tokens(self) -> int:
@@ -234,6 +236,7 @@ class ForcedScore:
             none.
         segmented_source: The source text with its subwords, where attention was requested.
         segmented_target: The target text with its subwords, where attention was requested.
+        source_tags: The pieces of the tags with which the source starts.
     """
 
     score: float
@@ -244,6 +247,7 @@ class ForcedScore:
     attention: Weights | None = None
     segmented_source: SegmentedText | None = None
     segmented_target: SegmentedText | None = None
+    source_tags: tuple[str, ...] = ()
 
     @classmethod
     def from_hypothesis(
@@ -262,8 +266,9 @@ class ForcedScore:
             tokenizers: The tokenizers of the model.
         """
         source, target = None, None
+        tags = tuple(tokenizers.source.pieces(pair.source[: pair.tags]))
         if hypothesis.attention is not None:
-            source = _segmented(texts[0], tokenizers.source, len(pair.source))
+            source = _segmented(texts[0], tokenizers.source, len(pair.source), tags)
             target = _segmented(texts[1], tokenizers.target, len(pair.target))
         tokens, source_tokens = [], []
         if pair.scored_tokens:
@@ -278,6 +283,7 @@ class ForcedScore:
             attention=hypothesis.attention,
             segmented_source=source,
             segmented_target=target,
+            source_tags=tags,
         )
 
     @property
@@ -349,6 +355,7 @@ def encode_pairs(
     sources: Sequence[str],
     targets: Sequence[str],
     finished: Sequence[bool] | None = None,
+    tags: Sequence[Sequence[int]] | None = None,
 ) -> list[ForcedPair]:
     """Return source i with target i in token ids; a blank text has none.
 
@@ -357,6 +364,8 @@ def encode_pairs(
         sources: The source texts.
         targets: The target texts.
         finished: Whether each target is complete, see `ForcedPair`. None: all are.
+        tags: The token ids of the tags of each source, which a blank one has not. None: there are
+            none.
 
     Raises:
         DataError: The lists differ in length.
@@ -373,7 +382,15 @@ def encode_pairs(
         )
     source_ids = _token_ids(tokenizers.source, sources)
     target_ids = _token_ids(tokenizers.target, targets)
-    return [ForcedPair(*parts) for parts in zip(source_ids, target_ids, are_finished, strict=True)]
+    tags_of_sources = [()] * len(sources) if tags is None else tags
+    return [
+        ForcedPair([*tags, *source], target, is_finished, len(tags))
+        if source
+        else ForcedPair(source, target, is_finished)
+        for source, target, is_finished, tags in zip(
+            source_ids, target_ids, are_finished, tags_of_sources, strict=True
+        )
+    ]
 
 
 def check_source_lengths(
@@ -401,9 +418,18 @@ def check_source_lengths(
             )
 
 
-def _segmented(text: str, tokenizer: Tokenizer, tokens: int) -> SegmentedText:
-    """Return a text with its first `tokens` subwords, none for a blank text."""
-    return SegmentedText(text, lambda: tokenizer.subwords(text)[:tokens])
+def _segmented(
+    text: str, tokenizer: Tokenizer, tokens: int, tags: tuple[str, ...] = ()
+) -> SegmentedText:
+    """Return a text with its subwords, none for a blank text.
+
+    Args:
+        text: The text.
+        tokenizer: Its tokenizer.
+        tokens: The number of its tokens with tags, 0 where it is blank.
+        tags: The pieces of its tags.
+    """
+    return SegmentedText(text, lambda: tokenizer.subwords(text)[: tokens - len(tags)], tags)
 
 
 def _token_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:

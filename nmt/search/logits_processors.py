@@ -187,10 +187,12 @@ class LogitsProcessors:
         processors: The processors.
         prefixes: The beginning of each translation, `[batch, longest]`, padded with `_FREE`. None
             without any. No processor forbids a token of a prefix.
+        never: The tokens that no translation has.
     """
 
     processors: tuple[LogitsProcessor, ...]
     prefixes: Tensor | None
+    never: tuple[int, ...] = (PAD, BOS)
 
     @classmethod
     def from_settings(
@@ -198,6 +200,7 @@ class LogitsProcessors:
         settings: SearchSettings,
         constraints: Sequence[TokenConstraints] | None,
         device: torch.device,
+        forbidden: Sequence[int] = (),
     ) -> "LogitsProcessors":
         """Return the processors for settings and constraints.
 
@@ -205,6 +208,7 @@ class LogitsProcessors:
             settings: The search settings.
             constraints: The constraints of each sentence. None: there are none.
             device: The device of the search.
+            forbidden: The tokens that no translation has, besides PAD and BOS.
         """
         processors: list[LogitsProcessor] = [MinimumLength(max(1, settings.min_length))]
         if settings.no_repeat_ngram:
@@ -223,7 +227,7 @@ class LogitsProcessors:
         prefixes = None
         if any(constraint.prefix for constraint in constraints):
             prefixes = _pad_prefixes([constraint.prefix for constraint in constraints]).to(device)
-        return cls(tuple(processors), prefixes)
+        return cls(tuple(processors), prefixes, (PAD, BOS, *forbidden))
 
     @property
     def read_tokens(self) -> bool:
@@ -235,7 +239,7 @@ class LogitsProcessors:
 
         A hypothesis may end where every other token is forbidden.
         """
-        log_probabilities[..., [PAD, BOS]] = _FORBIDDEN
+        log_probabilities[..., list(self.never)] = _FORBIDDEN
         end = log_probabilities[..., EOS].clone()
         prefix = self._prefix_tokens(log_probabilities, step)
         for processor in self.processors:

@@ -126,6 +126,7 @@ class Shortlisted:
         shortlist: The likely translations of each source token.
         frequent: The number of most frequent tokens that are on every list.
         encoder: The encoder to use. None: the model itself.
+        forbidden: The tokens that no translation has.
     """
 
     def __init__(
@@ -134,12 +135,15 @@ class Shortlisted:
         shortlist: Shortlist,
         frequent: int,
         encoder: Scorer | None = None,
+        forbidden: Sequence[int] = (),
     ) -> None:
         self._model = model
         self._encoder: Scorer = model if encoder is None else encoder
         self._shortlist = shortlist.to(model.output_weight.device)
         self._frequent = frequent
         self._copies = model.settings.output.copy_source
+        device = model.output_weight.device
+        self._forbidden = torch.tensor(list(forbidden), dtype=torch.long, device=device)
 
     def encode(self, source: Tensor, lengths: Tensor) -> _Encoded:
         """See `Seq2Seq.encode`."""
@@ -181,11 +185,14 @@ class Shortlisted:
         """
         logits = upcast(encoded.vocabulary.logits(step.features))
         generated = torch.log_softmax(logits.add_(encoded.bias.unsqueeze(1)), -1)
-        if step.gate is None:
-            return generated
-        assert step.weights is not None
-        assert encoded.source is not None
-        return mix_copies(generated, step.gate, step.weights, encoded.source)
+        if step.gate is not None:
+            assert step.weights is not None
+            assert encoded.source is not None
+            generated = mix_copies(generated, step.gate, step.weights, encoded.source)
+        if len(self._forbidden):
+            masks = torch.isin(encoded.candidates, self._forbidden)
+            generated = generated.masked_fill(masks.unsqueeze(1), _NEVER)
+        return generated
 
     def in_tokens(
         self, sources: Sequence[Sequence[int]], found: Sequence[Sequence[Hypothesis]]

@@ -14,6 +14,9 @@ from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 _SPACE = "▁"
 _SPECIAL_TOKENS = frozenset((PAD, UNK, BOS, EOS))
 
+_NO_TEXT = "\0"
+"""Placeholder for a piece that no text has, such as a tag."""
+
 MAX_CHARACTER_BYTES = 4
 _NO_TEXT_BYTE = b"\xff"
 """Placeholder for a token without letters. No text has this byte."""
@@ -81,6 +84,8 @@ class Vocabulary:
 @lru_cache(maxsize=4)
 def _vocabulary(tokenizer: Tokenizer) -> Vocabulary:
     pieces = tokenizer.pieces(range(tokenizer.size))
+    for token in tokenizer.added_control_ids:
+        pieces[token] = _NO_TEXT
     marks = tokenizer.case_marks
     if not marks:
         return Vocabulary(tuple(pieces), tokenizer.is_word_level)

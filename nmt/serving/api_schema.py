@@ -119,6 +119,8 @@ class TranslateRequest(ApiRequest):
         n_best: The number of translations, as in `nmt translate`.
         beam_size: The beam size, as in `nmt translate`.
         attention: Whether the response has the data to draw attention.
+        to: The target language, for a model of several. None: that of `nmt serve --to`.
+        tag: The tag of the text, for a model with tags. None: that of `nmt serve --tag`.
     """
 
     text: str | None = None
@@ -129,6 +131,8 @@ class TranslateRequest(ApiRequest):
     n_best: int = Field(1, ge=1)
     beam_size: int | None = Field(None, ge=1)
     attention: bool = False
+    to: str | None = None
+    tag: str | None = None
 
     @property
     def all_texts(self) -> "list[LinedText]":
@@ -183,6 +187,8 @@ class AlternativesRequest(ApiRequest):
         count: The number of alternatives.
         units: Whether alternatives are whole words or any subwords.
         beam_size: The beam size of the search.
+        to: As in `TranslateRequest`.
+        tag: As in `TranslateRequest`.
     """
 
     text: str
@@ -190,6 +196,8 @@ class AlternativesRequest(ApiRequest):
     count: int = Field(5, ge=1)
     units: Literal["words", "subwords"] = "words"
     beam_size: int | None = Field(None, ge=1)
+    to: str | None = None
+    tag: str | None = None
 
     def check(self, limits: RequestLimits) -> None:
         """See `ApiRequest.check`."""

@@ -31,6 +31,7 @@ from nmt.serving.request_queue import (
     RequestQueue,
     TranslateJob,
 )
+from nmt.tokenizers.source_tags import TagSelection
 
 _JSON = "application/json"
 
@@ -86,6 +87,7 @@ class Service:
             [line for text in texts for line in text.lines],
             parsed.constraints,
             parsed.overrides(self._beam_size),
+            TagSelection(parsed.to, parsed.tag),
         )
         result = await self._run_job(request, job)
         translations = self._responses.translations(
@@ -105,6 +107,7 @@ class Service:
             parsed.count,
             parsed.units == "words",
             {"beam_size": parsed.beam_size or self._beam_size},
+            TagSelection(parsed.to, parsed.tag),
         )
         result = self._responses.alternatives(parsed.text, await self._run_job(request, job))
         return JSONResponse({"alternatives": result, "milliseconds": _milliseconds_since(start)})
@@ -252,6 +255,8 @@ _BODY = """<section class="card desk">
 </div>
 <div class="made">
 <div class="heading"><h2 id="target-name"></h2>
+<select id="to" aria-label="Target language" hidden></select>
+<select id="tag" aria-label="Tag" hidden></select>
 <span class="muted" id="state" role="status"></span></div>
 <div id="target" aria-labelledby="target-name"></div>
 </div>

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 from torch import Tensor
 
 from nmt.search.constraints import Constraints
+from nmt.tokenizers.source_tags import NO_SELECTION, TagSelection
 from nmt.translation.alternatives import Alternative
 from nmt.translation.translation import Translation
 from nmt.translation.translator import Translator
@@ -42,11 +43,13 @@ class TranslateJob(Job):
         lines: The source lines.
         constraints: The constraints of every line.
         overrides: Search settings.
+        tags: The target language and the tag of every line.
     """
 
     lines: Sequence[str]
     constraints: Constraints
     overrides: Overrides
+    tags: TagSelection = NO_SELECTION
 
     @property
     def size(self) -> int:
@@ -69,6 +72,7 @@ class AlternativesJob(Job):
         count: The number of alternatives.
         words: Whether alternatives are whole words.
         overrides: Search settings.
+        tags: The target language and the tag of the line.
     """
 
     text: str
@@ -76,13 +80,14 @@ class AlternativesJob(Job):
     count: int
     words: bool
     overrides: Overrides
+    tags: TagSelection = NO_SELECTION
 
 
 class RequestQueue:
     """A queue whose jobs run in one thread, in order of arrival.
 
-    Waiting jobs with equal search settings run in one batch. The other lines of a batch do not
-    affect a translation.
+    Waiting jobs with equal search settings run in one batch, each line with its own tags. The
+    other lines of a batch do not affect a translation.
 
     Args:
         translator: The model.
@@ -198,6 +203,7 @@ def _translate(translator: Translator, jobs: Sequence[TranslateJob]) -> list[lis
         translator.translate(
             [line for job in jobs for line in job.lines],
             constraints=[job.constraints for job in jobs for _ in job.lines],
+            tags=[job.tags for job in jobs for _ in job.lines],
             **jobs[0].overrides,
         )
     )
@@ -208,6 +214,7 @@ def _alternatives(
     translator: Translator, jobs: Sequence[AlternativesJob]
 ) -> list[list[Alternative]]:
     (job,) = jobs
+    translator = translator.with_tags(*job.tags)
     return [
         translator.alternatives(
             job.text, job.prefix, count=job.count, words=job.words, **job.overrides

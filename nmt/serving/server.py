@@ -95,8 +95,8 @@ def server_info(translator: Translator, limits: RequestLimits, beam_size: int) -
         limits: The limits of requests.
         beam_size: The beam size where a request names none.
     """
-    bundles = translator.bundles
-    data = bundles[0].config.data
+    bundles, tagging = translator.bundles, translator.tagging
+    inventory, default = tagging.inventory, tagging.default
     return {
         "version": __version__,
         "model": ", ".join(bundle.config.name or "model" for bundle in bundles),
@@ -104,8 +104,13 @@ def server_info(translator: Translator, limits: RequestLimits, beam_size: int) -
             {"name": bundle.config.name, "parameters": _parameters(bundle.model)}
             for bundle in bundles
         ],
-        "source_language": data.source_language,
-        "target_language": data.target_language,
+        "source_language": ", ".join(inventory.source_languages),
+        "target_language": tagging.language(default),
+        "target_languages": list(inventory.target_languages),
+        "tags": list(inventory.tags),
+        "requires_tag": inventory.requires_tag,
+        "to": default.to,
+        "tag": default.tag,
         "beam_size": beam_size,
         "attention": any(bundle.config.model.attention.kind != "none" for bundle in bundles),
         "limits": asdict(limits),

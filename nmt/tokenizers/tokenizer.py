@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,13 @@ class Tokenizer:
         """Instructions for the segmentation; None where SentencePiece alone does it."""
         return None
 
+    @cached_property
+    def added_control_ids(self) -> frozenset[int]:
+        """The ids of control pieces that no text has, besides PAD, BOS and EOS: those of tags."""
+        ids = range(self.size)
+        controls = frozenset(compress(ids, self._processor.is_control(list(ids))))
+        return controls - _CONTROL_IDS - self.case_marks
+
     def read_model(self) -> SentencePieceModel:
         """Return the contents of the model file.
 
@@ -199,8 +207,9 @@ class Tokenizer:
         ]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the clean text of token ids, without PAD, BOS and EOS."""
-        kept = [int(token) for token in ids if int(token) not in _CONTROL_IDS]
+        """Return the clean text of token ids, without PAD, BOS, EOS and tags."""
+        left_out = _CONTROL_IDS | self.added_control_ids
+        kept = [int(token) for token in ids if int(token) not in left_out]
         # Byte subwords can spell any character, including line ends.
         return clean_output(str(self._processor.decode(kept)))
 
@@ -214,11 +223,18 @@ class Tokenizer:
         Raises:
             UsageError: A subword is not in the vocabulary, or is one that no text has.
         """
-        ids = [int(self._processor.piece_to_id(piece)) for piece in pieces]
-        for piece, token in zip(pieces, ids, strict=True):
-            if token in _CONTROL_IDS or self.pieces([token]) != [piece]:
+        ids = []
+        for piece in pieces:
+            token = self.find_piece(piece)
+            if token is None or token in _CONTROL_IDS or token in self.added_control_ids:
                 raise UsageError(f"{piece!r:.80} is not a subword of this vocabulary.")
+            ids.append(token)
         return ids
+
+    def find_piece(self, piece: str) -> int | None:
+        """Return the token id of a piece of any kind, None where the model has no such piece."""
+        token = int(self._processor.piece_to_id(piece))
+        return token if self.pieces([token]) == [piece] else None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return open_tokenizer, (self._model, self.name)

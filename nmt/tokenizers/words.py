@@ -72,37 +72,56 @@ def split_words(text: str) -> list[str]:
 
 
 class SegmentedText(str):
-    """A text as written, with its subwords, without an end mark."""
+    """A text as written, with its subwords, without an end mark.
+
+    Attributes:
+        tags: The pieces of the tags before the text. They belong to no word of the text.
+    """
 
     _subword_source: Sequence[Subword] | Callable[[], Sequence[Subword]]
+    tags: tuple[str, ...]
 
     def __new__(
-        cls, text: str, subwords: Sequence[Subword] | Callable[[], Sequence[Subword]]
+        cls,
+        text: str,
+        subwords: Sequence[Subword] | Callable[[], Sequence[Subword]],
+        tags: tuple[str, ...] = (),
     ) -> "SegmentedText":
         """Return a text with its subwords.
 
         Args:
             text: The text as written.
-            subwords: The subwords, or a function that is called when they are first read.
+            subwords: The subwords of the text, or a function that is called when they are first
+                read.
+            tags: The pieces of the tags before the text.
         """
         self = super().__new__(cls, text)
         self._subword_source = subwords
+        self.tags = tags
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SegmentedText, (str(self), list(self.subwords))
+        return SegmentedText, (str(self), list(self.subwords[len(self.tags) :]), self.tags)
 
     @classmethod
-    def from_pieces(cls, pieces: Sequence[str]) -> "SegmentedText":
-        """Return the text that subwords spell by themselves, without an end mark after them."""
-        pieces = pieces[:-1] if pieces[-1:] == [END_MARK] else pieces
+    def from_pieces(cls, pieces: Sequence[str], tags: tuple[str, ...] = ()) -> "SegmentedText":
+        """Return the text that subwords spell by themselves, without an end mark after them.
+
+        Args:
+            pieces: The subwords, which begin with the tags.
+            tags: The pieces of the tags.
+        """
+        pieces = pieces[len(tags) : -1 if pieces[-1:] == [END_MARK] else None]
         subwords = [Subword(*each) for each in zip(pieces, _decode_surfaces(pieces), strict=True)]
-        return cls("".join(subword.surface for subword in subwords).strip(_SPACES), subwords)
+        text = "".join(subword.surface for subword in subwords).strip(_SPACES)
+        return cls(text, subwords, tags)
 
     @cached_property
     def subwords(self) -> Sequence[Subword]:
-        """The subwords, in order."""
-        return self._subword_source() if callable(self._subword_source) else self._subword_source
+        """The tags and the subwords of the text, in order."""
+        source = self._subword_source
+        subwords = source() if callable(source) else source
+        return [*(Subword(tag, "") for tag in self.tags), *subwords] if self.tags else subwords
 
     @cached_property
     def words(self) -> list[str]:
@@ -116,13 +135,13 @@ class SegmentedText(str):
         A subword without letters, such as a lone space or the first byte of a character, belongs to
         the word of the letters that follow. At the end of the text it belongs to the last word. A
         subword may belong to several words where the tokenizer does not divide at spaces. A word
-        has no subword where normalization drops all its characters.
+        has no subword where normalization drops all its characters. A tag has no word.
         """
         word_of_letter = [number for number, word in enumerate(self.words) for _ in word]
         positions = iter(_letter_positions("".join(self._letters), "".join(self.words)))
         spans: list[tuple[int, int]] = []
         pending = 0
-        for letters in self._letters:
+        for letters in self._letters[len(self.tags) :]:
             letter_words = [
                 word_of_letter[position]
                 for _ in letters
@@ -134,7 +153,8 @@ class SegmentedText(str):
             spans += [(letter_words[0], letter_words[0] + 1)] * pending
             spans.append((letter_words[0], letter_words[-1] + 1))
             pending = 0
-        return spans + [spans[-1] if spans else (0, 0)] * pending
+        spans += [spans[-1] if spans else (0, 0)] * pending
+        return [(0, 0)] * len(self.tags) + spans
 
     @cached_property
     def membership(self) -> Membership:
@@ -149,7 +169,7 @@ class SegmentedText(str):
         """The words, with punctuation marks (except apostrophes and hyphens) as words of their own.
 
         They are for pictures and statistics of attention. A display word extends beyond a word only
-        where a subword does.
+        where a subword does. Each tag is a display word, before those of the text.
         """
         groups: list[list[int]] = []
         last_is_alone, end = False, 0
@@ -161,7 +181,8 @@ class SegmentedText(str):
             else:
                 groups.append(subword_group)
             last_is_alone, end = is_alone, self.spans[subword_group[-1]][1]
-        return [DisplayWord(group, self._display_text(group)) for group in groups]
+        tags = [DisplayWord([number], tag) for number, tag in enumerate(self.tags)]
+        return [*tags, *(DisplayWord(group, self._display_text(group)) for group in groups)]
 
     @cached_property
     def _letters(self) -> list[str]:
@@ -171,7 +192,8 @@ class SegmentedText(str):
         """Return groups of subwords. A subword without letters joins the next one with letters."""
         groups: list[list[int]] = []
         pending: list[int] = []
-        for number, letters in enumerate(self._letters):
+        first = len(self.tags)
+        for number, letters in enumerate(self._letters[first:], start=first):
             pending.append(number)
             if letters:
                 groups.append(pending)
@@ -185,14 +207,17 @@ class SegmentedText(str):
         return text.strip(_SPACES) or _SPACE
 
 
-def words_to_display(tokens: Sequence[str], known: SegmentedText | None) -> list[DisplayWord]:
-    """Return the display words of tokens. An end mark is a word of its own.
+def words_to_display(
+    tokens: Sequence[str], known: SegmentedText | None, tags: tuple[str, ...] = ()
+) -> list[DisplayWord]:
+    """Return the display words of tokens. An end mark and each tag are words of their own.
 
     Args:
         tokens: The subwords of a text.
         known: The text with the same subwords, None where only the tokens are known.
+        tags: The pieces of the tags with which the tokens begin.
     """
-    text = SegmentedText.from_pieces(tokens) if known is None else known
+    text = SegmentedText.from_pieces(tokens, tags) if known is None else known
     words = text.display_words
     if tokens[-1:] != [END_MARK]:
         return words

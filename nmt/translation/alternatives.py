@@ -15,7 +15,7 @@ from nmt.search.decode_corpus import Evaluating, decode_corpus
 from nmt.search.forced_decoding import ForcedPair, UnrollableModel, force_decode, make_forced_batch
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.logits_processors import LengthLimits
-from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK
+from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 from nmt.tokenizers.words import is_punctuation, starts_word
 from nmt.translation.translation import Translation
 
@@ -49,6 +49,7 @@ class TargetPosition:
         limits: The length limits.
         runtime: The device and precision.
         marks: The tokens that are no alternatives by themselves, only with the token after them.
+        forbidden: The tokens that no translation has, besides PAD and BOS.
     """
 
     model: Any
@@ -58,6 +59,7 @@ class TargetPosition:
     limits: LengthLimits
     runtime: Runtime
     marks: frozenset[int] = frozenset()
+    forbidden: Sequence[int] = ()
 
     def onwards(
         self, fits: Callable[[int], bool], count: int
@@ -84,7 +86,8 @@ class TargetPosition:
     ) -> list[tuple[tuple[int, ...], float]]:
         """Return the `count` most probable tokens that fit, each with the mark before it."""
         after = next_log_probabilities(self.model, self.source, self.prefix, self.runtime)
-        plain = (((token,), share) for token, share in likeliest(after) if token not in self.marks)
+        barred = {*self.marks, *self.forbidden}
+        plain = (((token,), share) for token, share in likeliest(after) if token not in barred)
         chosen: list[tuple[tuple[int, ...], float]] = []
         chosen += islice((each for each in plain if fits(each[0][-1])), count)
         for mark in sorted(self.marks):
@@ -93,7 +96,7 @@ class TargetPosition:
             marked = (
                 ((mark, token), share * its_share)
                 for token, its_share in likeliest(then)
-                if token not in self.marks and token != EOS and fits(token)
+                if token not in barred and token != EOS and fits(token)
             )
             chosen += islice(marked, count)
         return sorted(chosen, key=lambda each: -each[1])[:count]
@@ -108,12 +111,43 @@ class TargetPosition:
             self.runtime,
             attention=True,
             constraints=[TokenConstraints((*self.prefix, *tokens)) for tokens in beginnings],
+            forbidden=self.forbidden,
         )
         return [best for best, *_ in found]
 
     def _ended(self) -> Hypothesis:
         pair = ForcedPair(self.source, self.prefix)
         return force_decode(self.model, [pair], self.settings, self.runtime, attention=True)[0]
+
+
+def find_alternatives(
+    position: TargetPosition,
+    target: Tokenizer,
+    spell: Callable[[Sequence[int]], str],
+    translate: Callable[[Sequence[Hypothesis]], list[Translation]],
+    count: int,
+    words: bool,
+) -> list[Alternative]:
+    """Return the likeliest subwords at a position, each with the translation that it leads to.
+
+    Args:
+        position: The position.
+        target: The tokenizer of the target side.
+        spell: Returns the subword of a token with the mark before it.
+        translate: Returns the translations of hypotheses.
+        count: The maximum number of alternatives.
+        words: Whether to leave out subwords that continue a word, and to give each translation
+            once.
+    """
+
+    def fits(token: int) -> bool:
+        return not words or parts_words(token, target.pieces([token])[0])
+
+    alternatives = [
+        Alternative(spell(tokens), probability, *translate([continuation]))
+        for tokens, probability, continuation in position.onwards(fits, count)
+    ]
+    return distinct_alternatives(alternatives) if words else alternatives
 
 
 @torch.inference_mode()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nmt.errors import DataError
 from nmt.search.constraints import Constraints
 from nmt.text.scripts import Scripts
+from nmt.tokenizers.source_tags import NO_SELECTION
 from nmt.translation.line_stream import Answer, Line, LineWarnings
 from nmt.translation.quality_estimation import QualityEstimator
 from nmt.translation.requests import NO_CONSTRAINTS, InputForm, Request
@@ -130,6 +131,7 @@ class LineTranslator:
         for request in requests:
             self.remarks.check(request)
         constraints = [request.constraints for request in requests]
+        tags = [request.tags for request in requests]
         translations = self.translator.translate(
             [request.text for request in requests],
             attention=self.attention,
@@ -138,6 +140,7 @@ class LineTranslator:
             else constraints,
             on_decoded=self.on_decoded,
             draw_numbers=[line.number for line in lines] if self.draws_by_line else None,
+            tags=None if all(each == NO_SELECTION for each in tags) else tags,
             **self.overrides,
         )
         self.totals.lines += len(lines)
@@ -147,6 +150,8 @@ class LineTranslator:
     def _request(self, line: Line) -> Request:
         request = self.input_form.request(line)
         problem = self._problem(request.constraints)
+        if problem is None and request.text.strip():
+            problem = self.translator.tagging.find_problem(request.tags)
         if problem is None:
             return request
         return Request(line, members=request.members, problem=problem)
@@ -175,7 +180,8 @@ def warn_of_segments(warnings: LineWarnings, line: int, translation: "Translatio
         translation: The translation of the line.
     """
     if translation.pieces > 1:
-        subwords = len(translation.source_tokens) - translation.pieces  # each has an end mark
+        added = 1 + len(translation.source_tags)  # tags and an end mark
+        subwords = len(translation.source_tokens) - added * translation.pieces
         warnings.add(
             line,
             f"{subwords} subwords, more than search.max_source_tokens: translated in "

@@ -16,7 +16,6 @@ from nmt.search.hypothesis import Weights
 from nmt.tokenizers.letter_case import CASE_MARKS
 from nmt.tokenizers.words import (
     END_MARK,
-    DisplayWord,
     SegmentedText,
     is_punctuation,
     words_to_display,
@@ -30,6 +29,7 @@ COVERED = 0.2
 
 _UNKNOWN = re.compile(r"<unk>|<0x[0-9A-F]{2}>")
 _COPIED_CHARACTERS = 4
+_LEAST_ATTENTION = 1e-6
 _LEAST_DEVIATION = 2.0
 """Minimum deviation in subwords. Short sentences vary by more than a share of their length."""
 
@@ -47,7 +47,7 @@ class EstimatedTranslation(Protocol):
 
     @property
     def source_tokens(self) -> list[str]:
-        """The source subwords, with the end mark."""
+        """The source subwords, with the tags and the end mark."""
 
     @property
     def log_probability(self) -> float:
@@ -64,6 +64,10 @@ class EstimatedTranslation(Protocol):
     @property
     def segmented_target(self) -> SegmentedText | None:
         """The translation with its subwords, where there is attention."""
+
+    @property
+    def source_tags(self) -> tuple[str, ...]:
+        """The pieces of the tags with which each segment of the source starts."""
 
 
 @dataclass(frozen=True)
@@ -104,39 +108,42 @@ def signals(source: str, translation: EstimatedTranslation, ratio: LengthRatio) 
     """
     if not translation.source_tokens:
         return None
+    tags = translation.source_tags
     spoken = [token for token in translation.tokens if token != END_MARK]
     read = [token for token in translation.source_tokens if token != END_MARK]
-    words = words_to_display(translation.source_tokens, translation.segmented_source)
-    of_attention = _Attention.of(translation, words)
+    untagged = [token for token in read if token not in tags]
+    of_attention = _Attention.of(translation)
     return Signals(
         attention_entropy=None if of_attention is None else of_attention.entropy(),
         uncovered=None if of_attention is None else of_attention.uncovered(),
-        repetition=max(0.0, _repeated(spoken) - _repeated(read)),
+        repetition=max(0.0, _repeated(spoken) - _repeated(untagged)),
         copy=_copied(translation.text, source),
         length=_deviations(len(spoken), len(read), ratio),
         log_probability=translation.log_probability / max(1, len(translation.tokens)),
-        unknown=_share(words, translation.source_tokens, _UNKNOWN.fullmatch),
+        unknown=_share(_untagged_words(translation), _UNKNOWN.fullmatch),
     )
 
 
 @dataclass(frozen=True)
 class _Attention:
-    """Attention of target words to source words.
+    """Attention of target words to source words, without the tags.
 
     Attributes:
         weights: `[target_words, source_words]`, without the end mark of the target. Weights are
             sums over the subwords of a source word, and means over those of a target word.
         spoken: Whether each source word is neither punctuation nor the end mark.
+        has_tags: Whether the source has tags.
     """
 
     weights: NDArray[np.float64]
     spoken: Sequence[bool]
+    has_tags: bool = False
 
     @classmethod
-    def of(
-        cls, translation: EstimatedTranslation, words: Sequence[DisplayWord]
-    ) -> "_Attention | None":
+    def of(cls, translation: EstimatedTranslation) -> "_Attention | None":
         """Return the attention of words, or None without attention or target tokens."""
+        tags = translation.source_tags
+        words = words_to_display(translation.source_tokens, translation.segmented_source, tags)
         length = len(translation.tokens) - (translation.tokens[-1:] == [END_MARK])
         if translation.attention is None or length == 0:
             return None
@@ -149,13 +156,19 @@ class _Attention:
         spoken = [
             tokens[word.subwords[0]] != END_MARK and not is_punctuation(word.text) for word in words
         ]
-        return cls(weights, spoken)
+        return cls(weights[:, len(tags) :], spoken[len(tags) :], bool(tags))
 
     def entropy(self) -> float:
-        """Return the mean entropy of target words, as a share of its maximum."""
+        """Return the mean entropy of target words, as a share of its maximum.
+
+        The attention that a tag receives does not count: that of the other words is scaled up.
+        """
         count = self.weights.shape[1]
-        logarithms = np.log(np.maximum(self.weights, np.finfo(np.float64).tiny))
-        return float(-(self.weights * logarithms).sum(1).mean() / np.log(max(2, count)))
+        weights = self.weights
+        if self.has_tags:
+            weights = weights / np.maximum(weights.sum(1, keepdims=True), _LEAST_ATTENTION)
+        logarithms = np.log(np.maximum(weights, np.finfo(np.float64).tiny))
+        return float(-(weights * logarithms).sum(1).mean() / np.log(max(2, count)))
 
     def uncovered(self) -> float:
         """Return the share of uncovered words, without punctuation and the end mark."""
@@ -186,12 +199,23 @@ def _deviations(target: int, source: int, ratio: LengthRatio) -> float:
     return (target - ratio.mean * source) / deviation
 
 
-def _share(
-    words: Sequence[DisplayWord], tokens: Sequence[str], holds: Callable[[str], object]
-) -> float:
-    """Return the share of words with a token for which `holds` is true, without the end mark."""
-    own = [word.subwords for word in words if tokens[word.subwords[0]] != END_MARK]
-    return sum(any(holds(tokens[i]) for i in word) for word in own) / max(1, len(own))
+def _untagged_words(translation: EstimatedTranslation) -> list[list[str]]:
+    """Return the source tokens of each word, without tags and the end mark."""
+    tags, known = translation.source_tags, translation.segmented_source
+    tokens = translation.source_tokens
+    if known is None:
+        tokens = [token for token in tokens if token not in tags]
+        words = words_to_display(tokens, None)
+    else:
+        words = words_to_display(tokens, known)[len(tags) :]
+    return [
+        [tokens[i] for i in word.subwords] for word in words if tokens[word.subwords[0]] != END_MARK
+    ]
+
+
+def _share(words: Sequence[Sequence[str]], holds: Callable[[str], object]) -> float:
+    """Return the share of words with a token for which `holds` is true."""
+    return sum(any(map(holds, word)) for word in words) / max(1, len(words))
 
 
 _POWER = 4

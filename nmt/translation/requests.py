@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from nmt.search.constraints import Constraints
 from nmt.text.characters import find_surrogate, find_unwritable
+from nmt.tokenizers.source_tags import NO_SELECTION, TagSelection
 from nmt.translation.line_stream import Line
 
 NO_CONSTRAINTS = Constraints()
@@ -31,6 +32,7 @@ class Request:
         members: The members of the JSON object by key, in order, each as it is written
             (`"key": value`).
         problem: The reason why the line cannot be translated, or None. The text is then blank.
+        tags: The target language and the tag, where the line names them.
     """
 
     line: Line
@@ -38,6 +40,7 @@ class Request:
     constraints: Constraints = NO_CONSTRAINTS
     members: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
+    tags: TagSelection = NO_SELECTION
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,11 @@ class TsvInput(InputForm):
 
 
 class JsonInput(InputForm):
-    """JSON objects with `text`, and optionally `prefix`, `terms` and `avoid`.
+    """JSON objects with `text`, and optionally `prefix`, `terms`, `avoid`, `to` and `tag`.
 
     A `prefix` replaces the prefix for every line. The lists `terms` and `avoid` extend those for
-    every line. A blank line is a blank text.
+    every line. The target language `to` and the `tag` replace those for every line. A blank line is
+    a blank text.
     """
 
     def request(self, line: Line) -> Request:
@@ -97,7 +101,8 @@ class JsonInput(InputForm):
         try:
             fields = _object(line.text)
             members = _members(line.text)
-            return Request(line, _text(fields, "text"), self._constraints(fields), members)
+            constraints, tags = self._constraints(fields), _tags(fields)
+            return Request(line, _text(fields, "text"), constraints, members, tags=tags)
         except _BadInput as error:
             return Request(line, members=members, problem=str(error))
 
@@ -170,6 +175,12 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     if problem is not None:
         raise _BadInput(f"`{name}` has {problem}")
     return text
+
+
+def _tags(fields: Mapping[str, Any]) -> TagSelection:
+    """Return the target language and the tag of an object. The value null leaves one open."""
+    given = {name: fields[name] for name in TagSelection._fields if fields.get(name) is not None}
+    return TagSelection(**{name: _text(given, name) for name in given})
 
 
 def _texts(fields: Mapping[str, Any], name: str) -> list[str]:

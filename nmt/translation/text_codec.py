@@ -15,6 +15,7 @@ from nmt.search.forced_decoding import ForcedPair
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.target_vocabulary import find_case_marks
 from nmt.tokenizers.letter_case import find_closing_mark, find_open_mark
+from nmt.tokenizers.source_tags import tag_ids, tag_name
 from nmt.tokenizers.tokenizer import UNK, TokenizerPair
 from nmt.tokenizers.words import (
     END_MARK,
@@ -39,9 +40,31 @@ class TextCodec:
 
     tokenizers: TokenizerPair
 
-    def encoded(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of each source text, none for a blank one."""
-        return self.tokenizers.source.encode_batch([text if text.strip() else "" for text in texts])
+    def encoded(
+        self, texts: Sequence[str], tags: Sequence[Sequence[str]] | None = None
+    ) -> list[list[int]]:
+        """Return the token ids of each source text with its tags, none for a blank one.
+
+        Args:
+            texts: The source texts.
+            tags: The names of the tags of each text. None: there are none.
+        """
+        encoded = self.tokenizers.source.encode_batch(
+            [text if text.strip() else "" for text in texts]
+        )
+        if tags is None:
+            return encoded
+        each_tags = self.tag_ids(tags)
+        return [
+            [*tags, *tokens] if tokens else []
+            for tags, tokens in zip(each_tags, encoded, strict=True)
+        ]
+
+    def tag_ids(self, tags: Sequence[Sequence[str]]) -> list[list[int]]:
+        """Return the token ids of the tags of each text, given their names."""
+        names = list(map(tuple, tags))
+        ids = {each: tag_ids(self.tokenizers.source, each) for each in set(names)}
+        return [ids[each] for each in names]
 
     def segments(
         self,
@@ -49,42 +72,60 @@ class TextCodec:
         limit: int,
         constraints: Sequence[Constraints] | None = None,
         draw_numbers: Sequence[int] | None = None,
+        tags: Sequence[Sequence[str]] | None = None,
     ) -> list[list[Segment]]:
         """Return the segments of each source text, each of at most `limit` tokens.
 
-        A text within the limit is one segment. A blank text is one segment without tokens.
+        A text within the limit is one segment. A blank text is one segment without tokens. Each
+        other segment starts with the tags of its text.
 
         Args:
             texts: The source texts.
-            limit: The maximum number of tokens of a segment.
+            limit: The maximum number of tokens of a segment, with its tags.
             constraints: The constraints of each text, see `constraints`. None: there are none.
             draw_numbers: The number of each text that its samples depend on. None: there are none.
+            tags: The names of the tags of each text. None: there are none.
 
         Raises:
             UsageError: The model can write no character of a constraint.
         """
         if constraints is None:
             constraints = [Constraints()] * len(texts)
+        if tags is None:
+            tags = [()] * len(texts)
         numbers: Sequence[int | None] = draw_numbers or [None] * len(texts)
-        encoded = zip(texts, self.encoded(texts), constraints, numbers, strict=True)
+        encoded = zip(
+            texts, self.encoded(texts), self.tag_ids(tags), constraints, numbers, strict=True
+        )
         return [self._segments(*each, limit) for each in encoded]
 
     def _segments(
-        self, text: str, tokens: list[int], wanted: Constraints, number: int | None, limit: int
+        self,
+        text: str,
+        tokens: list[int],
+        tags: list[int],
+        wanted: Constraints,
+        number: int | None,
+        limit: int,
     ) -> list[Segment]:
-        """Return the segments of one text with these token ids."""
-        parts, written = [tokens], [self.source(text, len(tokens))]
-        if len(tokens) > limit:
-            tokenizer = self.tokenizers.source
+        """Return the segments of one text with these token ids and tags before each segment."""
+        tokenizer = self.tokenizers.source
+        tags = tags if tokens else []
+        tag_pieces = tuple(tokenizer.pieces(tags))
+        parts = [[*tags, *tokens]]
+        written = [self._source(text, len(tokens), tag_pieces)]
+        room = max(1, limit - len(tags))
+        if len(tokens) > room:
             pieces = tokenizer.pieces(tokens)
-            runs = split_line(pieces, limit - 1 if tokenizer.case_marks and limit > 1 else limit)
+            runs = split_line(pieces, room - 1 if tokenizer.case_marks and room > 1 else room)
             subwords = tokenizer.subwords(text)
             marks = [find_open_mark(pieces[: run.start]) for run in runs]
             parts = [
-                [*tokenizer.ids(mark), *tokens[run]] for mark, run in zip(marks, runs, strict=True)
+                [*tags, *tokenizer.ids(mark), *tokens[run]]
+                for mark, run in zip(marks, runs, strict=True)
             ]
             written = [
-                _joined([*(Subword(each, "") for each in mark), *subwords[run]])
+                _joined([*(Subword(each, "") for each in mark), *subwords[run]], tag_pieces)
                 for mark, run in zip(marks, runs, strict=True)
             ]
         inner = self.constraints(wanted, len(parts))
@@ -100,14 +141,15 @@ class TextCodec:
             for i, (part, segmented, each) in enumerate(zip(parts, written, inner, strict=True))
         ]
 
-    def source(self, text: str, tokens: int) -> SegmentedText:
+    def _source(self, text: str, tokens: int, tags: tuple[str, ...]) -> SegmentedText:
         """Return a source text with its subwords.
 
         Args:
             text: The text.
-            tokens: The number of its tokens, 0 where it is blank.
+            tokens: The number of its tokens without tags, 0 where it is blank.
+            tags: The pieces of its tags.
         """
-        return SegmentedText(text, lambda: self.tokenizers.source.subwords(text)[:tokens])
+        return SegmentedText(text, lambda: self.tokenizers.source.subwords(text)[:tokens], tags)
 
     def find_problem(self, wanted: Constraints) -> str | None:
         """Return why no translation can meet the constraints, None where one can.
@@ -206,8 +248,12 @@ class TextCodec:
             return ForcedPair([], [])
         ended = translation.tokens[-1:] == [END_MARK]
         tokens = translation.tokens[:-1] if ended else translation.tokens
-        source = self.tokenizers.source.ids(translation.source_tokens[:-1])
-        return ForcedPair(source, self.tokenizers.target.ids(tokens), ended)
+        tags, source = translation.source_tags, self.tokenizers.source
+        ids = [
+            *tag_ids(source, [tag_name(tag) for tag in tags]),
+            *source.ids(translation.source_tokens[len(tags) : -1]),
+        ]
+        return ForcedPair(ids, self.tokenizers.target.ids(tokens), ended, len(tags))
 
     def translations(
         self,
@@ -233,7 +279,9 @@ class TextCodec:
             written = self._written(hypothesis, segment, replace_unknown)
             if segment.prefix:
                 written = restore_prefix(written, segment.prefix)
-            translation = self._make_translation(hypothesis, written.strip(), source_tokens)
+            translation = self._make_translation(
+                hypothesis, written.strip(), source_tokens, segment.text.tags
+            )
             if not attention:
                 translation = replace(translation, attention=None)
             elif hypothesis.attention is not None:
@@ -256,7 +304,11 @@ class TextCodec:
         )
 
     def _make_translation(
-        self, hypothesis: Hypothesis, text: str, source_tokens: list[str]
+        self,
+        hypothesis: Hypothesis,
+        text: str,
+        source_tokens: list[str],
+        source_tags: tuple[str, ...],
     ) -> Translation:
         target = self.tokenizers.target
         tokens = target.pieces(hypothesis.tokens)
@@ -271,6 +323,7 @@ class TextCodec:
             log_probability=hypothesis.log_probability,
             tokens=tokens,
             source_tokens=source_tokens,
+            source_tags=source_tags,
             token_log_probabilities=hypothesis.token_log_probabilities,
             attention=hypothesis.attention,
             finished=hypothesis.finished,
@@ -278,8 +331,8 @@ class TextCodec:
         )
 
 
-def _joined(subwords: Sequence[Subword]) -> SegmentedText:
-    return SegmentedText("".join(subword.surface for subword in subwords), subwords)
+def _joined(subwords: Sequence[Subword], tags: tuple[str, ...]) -> SegmentedText:
+    return SegmentedText("".join(subword.surface for subword in subwords), subwords, tags)
 
 
 def _with_texts(
@@ -288,3 +341,28 @@ def _with_texts(
     """Return a translation with both texts; `written` is the target text before it was stripped."""
     target = SegmentedText(translation.text, lambda: written.subwords)
     return replace(translation, segmented_source=source, segmented_target=target)
+
+
+def constraints_of_texts(
+    count: int, constraints: Sequence[Constraints] | None
+) -> Sequence[Constraints]:
+    """Return the constraints of each text.
+
+    Args:
+        count: The number of texts.
+        constraints: The constraints of each text. None: there are none.
+
+    Raises:
+        UsageError: The number of constraints differs from that of texts.
+    """
+    if isinstance(constraints, Constraints):
+        raise UsageError(
+            "constraints must be a list with one item for each text: constraints=[constraint]"
+        )
+    if constraints is None:
+        return [Constraints()] * count
+    if len(constraints) != count:
+        raise UsageError(
+            f"{count} texts but {len(constraints)} constraints; give one for each text"
+        )
+    return constraints

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from nmt.config.settings import SearchSettings
 from nmt.search.hypothesis import SearchTree, Weights
 from nmt.search.minimum_risk import MinimumRisk
 from nmt.tokenizers.words import SegmentedText
@@ -24,7 +26,8 @@ class Translation:
         score: The log-probability after the penalties.
         log_probability: The log-probability before the penalties.
         tokens: The target subwords, `▁` for a space, with the end marks that the model wrote.
-        source_tokens: The source subwords, `▁` for a space, with the end marks that the model read.
+        source_tokens: The source subwords, `▁` for a space, with the tags and the end marks that
+            the model read.
         token_log_probabilities: The log-probability of each of `tokens`.
         attention: `[tokens, source_tokens]`, rows that sum to one. None for a blank text, for
             several segments, for a model without attention, or where it was not requested.
@@ -36,6 +39,8 @@ class Translation:
         tree: The search tree, where it was requested and there is one segment.
         segmented_source: The source text with its subwords, where there is attention.
         segmented_target: The translation with its subwords, where there is attention.
+        source_tags: The pieces of the tags with which `source_tokens` start, such as `<2de>`. Each
+            segment starts with them.
     """
 
     text: str
@@ -53,6 +58,7 @@ class Translation:
     tree: SearchTree | None = None
     segmented_source: SegmentedText | None = None
     segmented_target: SegmentedText | None = None
+    source_tags: tuple[str, ...] = ()
 
     @property
     def n_best(self) -> "list[Translation]":
@@ -69,6 +75,30 @@ def by_utility(candidates: Sequence[Translation], risk: MinimumRisk) -> list[Tra
     """
     return [
         replace(candidates[i], expected_utility=expected) for i, expected in risk.rank(candidates)
+    ]
+
+
+def choose_by_risk(
+    translated: Sequence[list[Translation]],
+    settings: SearchSettings,
+    languages: Sequence[str],
+    bleu_tokenizer_of: Callable[[str], str | None],
+) -> list[list[Translation]]:
+    """Return the candidates of each segment with their expected utilities, best first.
+
+    Args:
+        translated: The candidates of each segment.
+        settings: The search settings, which name the utility.
+        languages: The target language of each segment.
+        bleu_tokenizer_of: Returns the tokenizer of BLEU for a language.
+    """
+    risks = {
+        language: MinimumRisk.from_settings(settings, partial(bleu_tokenizer_of, language))
+        for language in dict.fromkeys(languages)
+    }
+    return [
+        candidates if (risk := risks[language]) is None else by_utility(candidates, risk)
+        for candidates, language in zip(translated, languages, strict=True)
     ]
 
 
@@ -127,6 +157,7 @@ def _end_to_end(pieces: Sequence[Translation]) -> Translation:
         attention=None,
         finished=all(piece.finished for piece in pieces),
         pieces=len(pieces),
+        source_tags=pieces[0].source_tags,
         expected_utility=_mean([piece.expected_utility for piece in pieces]),
     )
 
@@ -149,7 +180,7 @@ def report(
 ) -> dict[str, Any]:
     """Return the report on one line, with its status, the scores of its translation and flags.
 
-    Subwords are counted with their end marks. The status is the first that holds:
+    Subwords are counted with their tags and end marks. The status is the first that holds:
 
     - `bad_input`: the line could not be translated.
     - `invalid_utf8`: some of its bytes were replaced.

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nmt.config.search_overrides import override
 from nmt.config.settings import SearchSettings
-from nmt.errors import ModelError, UsageError
+from nmt.errors import UsageError
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.device import Runtime
 from nmt.search.beam import Scorer
@@ -25,22 +25,18 @@ from nmt.search.head_attentions import (
 )
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.logits_processors import LengthLimits
-from nmt.search.minimum_risk import MinimumRisk
-from nmt.search.shortlisted import Shortlisted
 from nmt.text.scripts import Scripts
+from nmt.tokenizers.source_tags import TagSelection
 from nmt.tokenizers.tokenizer import TokenizerPair
-from nmt.translation.alternatives import (
-    Alternative,
-    TargetPosition,
-    distinct_alternatives,
-    parts_words,
-)
+from nmt.translation.alternatives import Alternative, TargetPosition, find_alternatives
+from nmt.translation.model_checks import check_attention, max_source_tokens, use_shortlist
 from nmt.translation.segments import Segment
-from nmt.translation.text_codec import TextCodec
+from nmt.translation.source_tagging import SourceTagging
+from nmt.translation.text_codec import TextCodec, constraints_of_texts
 from nmt.translation.translation import (
     Translation,
-    by_utility,
     checked,
+    choose_by_risk,
     distinct_texts,
     joined,
     ranked,
@@ -85,11 +81,31 @@ class Translator:
         self._runtime = runtime
         self.model: Scorer = self._bundle.model if model is None else model
         self._made_with = {"precision": runtime.choices.precision, **(made_with or {})}
+        self.tagging = SourceTagging.of(self._bundles)
+        self._forbidden = sorted(self._bundle.tokenizers.target.added_control_ids)
+        self._bleu_tokenizers: dict[str, str | None] = {}
 
     def with_model(self, model: Scorer) -> "Translator":
         """Return the same translator with another model."""
         other = copy(self)
         other.model = model
+        return other
+
+    def with_tags(
+        self, to: str | None = None, tag: str | None = None, option: str = "`{}`"
+    ) -> "Translator":
+        """Return the same translator with another target language or tag of its texts.
+
+        Args:
+            to: The target language, for a model of several. None: that of this translator.
+            tag: The tag of the texts, such as `web`. None: that of this translator.
+            option: The form of both names in messages, such as `--{}`.
+
+        Raises:
+            UsageError: The model has no such language or tag.
+        """
+        other = copy(self)
+        other.tagging = self.tagging.with_default(TagSelection(to, tag), option)
         return other
 
     @classmethod
@@ -102,6 +118,8 @@ class Translator:
         weights: Sequence[float] | None = None,
         combination: str = "log_linear",
         measured: bool = True,
+        to: str | None = None,
+        tag: str | None = None,
     ) -> "Translator":
         """Open a bundle or the best bundle of a run; several make an ensemble.
 
@@ -122,6 +140,8 @@ class Translator:
             measured: Whether to time products for the choice of the precision, which takes 0.1 s.
                 Otherwise the flags of the processor decide alone, so that several processes choose
                 the same.
+            to: The target language of the texts, for a model of several.
+            tag: The tag of the texts, for a model with tags.
 
         Returns:
             The translator.
@@ -129,7 +149,7 @@ class Translator:
         Raises:
             ModelError: There is no bundle, it is damaged, or the bundles have different tokenizers.
             ResourceError: The device is not there.
-            UsageError: The device, precision, combination or weights are invalid.
+            UsageError: The device, precision, combination, weights, language or tag are invalid.
         """
         from nmt.translation.model_loading import load_models
 
@@ -143,7 +163,8 @@ class Translator:
             combination,
             measured,
         )
-        return cls(loaded.bundles, loaded.runtime, loaded.ensemble, loaded.made_with)
+        translator = cls(loaded.bundles, loaded.runtime, loaded.ensemble, loaded.made_with)
+        return translator.with_tags(to, tag)
 
     @property
     def settings(self) -> SearchSettings:
@@ -157,13 +178,23 @@ class Translator:
 
     @property
     def target_language(self) -> str:
-        """The target language, as the configuration names it."""
-        return self._bundle.config.data.target_language
+        """The target language, as the configuration names it.
 
-    @cached_property
+        Raises:
+            UsageError: The model has several, and none is selected.
+        """
+        return self.tagging.target_language
+
+    @property
     def bleu_tokenizer(self) -> str | None:
         """The tokenizer of BLEU for the target language. A fallback to characters is reported."""
-        return bleu_tokenizer(self.target_language)
+        return self.bleu_tokenizer_of(self.target_language)
+
+    def bleu_tokenizer_of(self, language: str) -> str | None:
+        """Return the tokenizer of BLEU for a language. A fallback to characters is reported."""
+        if language not in self._bleu_tokenizers:
+            self._bleu_tokenizers[language] = bleu_tokenizer(language)
+        return self._bleu_tokenizers[language]
 
     @property
     def source_scripts(self) -> Scripts | None:
@@ -179,7 +210,8 @@ class Translator:
     def made_by(self) -> dict[str, Any]:
         """The provenance of a translation besides its text and the settings.
 
-        It holds the checksums of the bundles, the precision and the combination of an ensemble.
+        It holds the checksums of the bundles, the precision, the combination of an ensemble, and
+        the selected language and tag.
 
         Raises:
             ModelError: A bundle is no longer where it was read.
@@ -187,9 +219,11 @@ class Translator:
         from nmt.bundles.bundle_files import fingerprint
 
         paths = [bundle.path for bundle in self._bundles]
+        selected = self.tagging.default._asdict()
         return {
             "model": " ".join(fingerprint(path) for path in paths if path is not None),
             **self._made_with,
+            **{name: value for name, value in selected.items() if value is not None},
         }
 
     def translate(
@@ -201,6 +235,7 @@ class Translator:
         constraints: Sequence[Constraints] | None = None,
         on_decoded: Callable[[int], None] | None = None,
         draw_numbers: Sequence[int] | None = None,
+        tags: Sequence[TagSelection] | None = None,
         **overrides: Any,
     ) -> list[Translation]:
         """Return one translation for each text, in order; a blank text has a blank one.
@@ -209,7 +244,7 @@ class Translator:
         shorter. With `sampling`, it has the samples, the same text as often as it was sampled.
         `mbr` merges equal samples.
 
-        Each translation depends on its text, its constraints and its draw number alone. A sentence
+        Each translation depends on its text, tags, constraints and draw number alone. A sentence
         with constraints is searched without a shortlist, because constraints are over all tokens.
 
         Args:
@@ -223,45 +258,48 @@ class Translator:
                 in segments has several.
             draw_numbers: A number for each text, from 0, on which `sampling` depends besides the
                 seed and the text. None: equal texts have equal samples.
+            tags: The target language and the tag of each text, where they differ from those of the
+                translator.
             **overrides: Any fields of SearchSettings, such as `beam_size`, `n_best`,
                 `length_penalty`, `alpha`, `max_length` and `batch_sentences`.
 
         Raises:
-            UsageError: An override is not allowed. The number of constraints or draw numbers
-                differs from that of texts. The constraints cannot be written, or a text has half of
-                a surrogate pair. `replace_unknown` is requested without attention.
+            UsageError: An override is not allowed. The number of constraints, tags or draw numbers
+                differs from that of texts. The constraints cannot be written, a text has half of a
+                surrogate pair, or its language is not selected. `replace_unknown` is requested
+                without attention.
             ModelError: A shortlist is requested, and there is none.
         """
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
             raise UsageError("translate needs a list of texts: translate([text])")
         settings = override(self.settings, overrides)
-        if isinstance(constraints, Constraints):
-            raise UsageError(
-                "constraints must be a list with one item for each text: constraints=[constraint]"
-            )
-        wishes = [Constraints()] * len(texts) if constraints is None else list(constraints)
-        if len(wishes) != len(texts):
-            raise UsageError(
-                f"{len(texts)} texts but {len(wishes)} constraints; give one for each text"
-            )
+        wishes = constraints_of_texts(len(texts), constraints)
         if draw_numbers is not None and (
             len(draw_numbers) != len(texts) or min(draw_numbers, default=0) < 0
         ):
             raise UsageError("draw_numbers must have one number >= 0 for each text")
         if settings.replace_unknown:
-            self._check_attention()
+            models = getattr(self.model, "models", [self._bundle.model])
+            check_attention(models, self.name)
         limit = self._max_segment_tokens(settings)
-        segments_of_texts = self._codec.segments(texts, limit, wishes, draw_numbers)
+        selections = self.tagging.select(texts, tags)
+        segments_of_texts = self._codec.segments(
+            texts, limit, wishes, draw_numbers, self.tagging.names(selections)
+        )
         segments = [segment for segments in segments_of_texts for segment in segments]
         hypotheses = self._search(segments, settings, attention, tree, on_decoded)
         translated = [
             self._codec.translations(*each, attention, settings.replace_unknown)
             for each in zip(segments, hypotheses, strict=True)
         ]
-        risk = MinimumRisk.from_settings(settings, lambda: self.bleu_tokenizer)
-        if risk is not None:
-            translated = [by_utility(each, risk) for each in translated]
-        distinct = risk is not None or not settings.sampling
+        if settings.mbr != "none":
+            languages = [
+                self.tagging.language(selection)
+                for selection, segments in zip(selections, segments_of_texts, strict=True)
+                for _ in segments
+            ]
+            translated = choose_by_risk(translated, settings, languages, self.bleu_tokenizer_of)
+        distinct = settings.mbr != "none" or not settings.sampling
         if distinct:
             translated = list(map(distinct_texts, translated))
         in_order = (ranked(each[: settings.n_best]) for each in translated)
@@ -285,6 +323,7 @@ class Translator:
         finished: Sequence[bool] | None = None,
         attention: bool = False,
         lines: Sequence[int] | None = None,
+        tags: Sequence[TagSelection] | None = None,
         **overrides: Any,
     ) -> list[ForcedScore]:
         """Return the model score of each target as the translation of its source, in order.
@@ -301,15 +340,18 @@ class Translator:
                 one is not scored. None: all are whole.
             attention: Whether scores carry attention weights.
             lines: The numbers of the sources in messages. None: they count from 1.
+            tags: As in `translate`.
             **overrides: As in `translate`. Only the penalties and `batch_sentences` have an effect.
 
         Raises:
             DataError: The numbers of texts differ, or a source is longer than the attention allows.
-            UsageError: An override is not allowed.
+            UsageError: An override is not allowed, or a language is not selected.
         """
         settings = override(self.settings, overrides)
-        pairs = encode_pairs(self._bundle.tokenizers, sources, targets, finished)
-        check_source_lengths(pairs, self._max_source_tokens(), lines)
+        names = self.tagging.names(self.tagging.select(sources, tags))
+        tag_ids = self._codec.tag_ids(names)
+        pairs = encode_pairs(self._bundle.tokenizers, sources, targets, finished, tag_ids)
+        check_source_lengths(pairs, max_source_tokens(self._bundles), lines)
         model: Any = self.model  # our models both search and unroll
         found = force_decode(model, pairs, settings, self._runtime, attention)
         texts = zip(sources, targets, strict=True)
@@ -364,7 +406,11 @@ class Translator:
                 a subword that no translation may have.
         """
         settings = override(self.settings, {**overrides, "n_best": 1})
-        ((segment, *more),) = self._codec.segments([text], self._max_segment_tokens(settings))
+        ((segment, *more),) = self._codec.segments(
+            [text],
+            self._max_segment_tokens(settings),
+            tags=self.tagging.names(self.tagging.select([text])),
+        )
         if more:
             raise UsageError("alternatives need a text of one segment. Shorten the text.")
         if not segment.tokens:
@@ -385,27 +431,24 @@ class Translator:
             limits,
             self._runtime,
             target.case_marks if words else frozenset(),
+            self._forbidden,
         )
+        spell, translate = self._codec.spell_alternative, partial(self._codec.translations, segment)
+        return find_alternatives(position, target, spell, translate, count, words)
 
-        def fits(token: int) -> bool:
-            return not words or parts_words(token, target.pieces([token])[0])
-
-        alternatives = [
-            Alternative(
-                self._codec.spell_alternative(tokens),
-                probability,
-                *self._codec.translations(segment, [continuation]),
-            )
-            for tokens, probability, continuation in position.onwards(fits, count)
-        ]
-        return distinct_alternatives(alternatives) if words else alternatives
-
-    def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
+    def batches(
+        self, texts: Sequence[str], tags: Sequence[TagSelection] | None = None
+    ) -> Iterator[list[int]]:
         """Yield the positions of the texts in each batch of `translate`, without blank texts.
 
         It assumes that no text has several segments.
+
+        Args:
+            texts: The source texts.
+            tags: As in `translate`.
         """
-        lengths = list(map(len, self._codec.encoded(texts)))
+        names = self.tagging.names(self.tagging.select(texts, tags))
+        lengths = list(map(len, self._codec.encoded(texts, names)))
         return batches(lengths, self.settings.batch_sentences)
 
     def _search(
@@ -426,7 +469,7 @@ class Translator:
         elif settings.n_best > 1 and not settings.sampling:
             settings = settings.model_copy(update={"n_best": _ENDS * settings.beam_size})
         numbers = [segment.number for segment in segments if segment.number is not None]
-        shortlisted = self._shortlisted(settings)
+        shortlisted = use_shortlist(self._bundles, settings, self.model, self._forbidden)
         decode = (
             decode_corpus if shortlisted is None else partial(decode_with_shortlist, shortlisted)
         )
@@ -441,54 +484,12 @@ class Translator:
             tree,
             on_decoded,
             numbers or None,
+            self._forbidden,
         )
-
-    def _shortlisted(self, settings: SearchSettings) -> Shortlisted | None:
-        """Return the model with the shortlist of the settings, None where they request none.
-
-        Raises:
-            ModelError: The bundle has no shortlist.
-            UsageError: There are several models.
-        """
-        if settings.shortlist == 0:
-            return None
-        if len(self._bundles) > 1:
-            raise UsageError("search.shortlist does not support ensembles. Set it to 0.")
-        bundle = self._bundle
-        if bundle.shortlist is None:
-            raise ModelError(
-                f"{bundle.path}: search.shortlist is {settings.shortlist}, but this bundle has no "
-                "shortlist. Make one with `nmt shortlist`, or set search.shortlist to 0."
-            )
-        return Shortlisted(bundle.model, bundle.shortlist, settings.shortlist, self.model)
-
-    def _check_attention(self) -> None:
-        """Check that a model has attention.
-
-        Raises:
-            UsageError: No model has.
-        """
-        asked = getattr(self.model, "models", [self._bundle.model])
-        if all(model.settings.attention.kind == "none" for model in asked):
-            raise UsageError(
-                f"search.replace_unknown needs attention weights: {self.name} has no attention. "
-                "Set it to false."
-            )
 
     def _max_segment_tokens(self, settings: SearchSettings) -> int:
         """Return the maximum number of source tokens that are translated as one segment."""
-        limit = self._max_source_tokens()
+        limit = max_source_tokens(self._bundles)
         return (
             settings.max_source_tokens if limit is None else min(settings.max_source_tokens, limit)
-        )
-
-    def _max_source_tokens(self) -> int | None:
-        """Return the maximum number of source tokens that every model accepts, None without one."""
-        return min(
-            (
-                bundle.config.model.max_source_tokens
-                for bundle in self._bundles
-                if bundle.config.model.max_source_tokens is not None
-            ),
-            default=None,
         )

@@ -16,9 +16,9 @@ from nmt.bundles.bundle_files import BUNDLE_RECORD, check_is_folder, find_bundle
 from nmt.config.search_overrides import override
 from nmt.config.settings import SearchSettings
 from nmt.config.yaml_positions import plain_value
-from nmt.console import progress
+from nmt.console import progress, warn
 from nmt.errors import DataError, UsageError
-from nmt.evaluation.scores import bleu_tokenizer
+from nmt.evaluation.scores import common_bleu_tokenizer
 from nmt.evaluation.significance import SIGNIFICANT, SystemScore, compare
 from nmt.runtime.atomic_files import remove_leftovers
 from nmt.runtime.lock import hold_lock
@@ -26,6 +26,7 @@ from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.tables import print_table as print_rows
 from nmt.search.beam import Scorer
 from nmt.text.characters import normalize_for_comparison
+from nmt.tokenizers.source_tags import TagSelection
 from nmt.translation.translator import Translator
 
 
@@ -45,7 +46,10 @@ class Outcome:
 
 
 def sweep(
-    translator: Translator, sources: Sequence[str], points: Sequence[SearchSettings]
+    translator: Translator,
+    sources: Sequence[str],
+    points: Sequence[SearchSettings],
+    tags: Sequence[TagSelection] | None = None,
 ) -> list[Outcome]:
     """Return the translations of the sources with each of the settings.
 
@@ -56,12 +60,13 @@ def sweep(
         translator: The translator.
         sources: The source texts.
         points: The settings to try.
+        tags: The target language and the tag of each source, see `Translator.translate`.
 
     Raises:
         UsageError: The model cannot do one of the searches.
     """
     outcomes = [Outcome(settings, [""] * len(sources)) for settings in points]
-    batches = list(translator.batches(sources))
+    batches = list(translator.batches(sources, tags))
     kept = EncodingCache(translator.model)
     encoding_once = translator.with_model(kept)
     total = len(points) * sum(map(len, batches))
@@ -72,7 +77,10 @@ def sweep(
             for outcome in outcomes:
                 saved, began = kept.seconds, time.monotonic()
                 found = encoding_once.translate(
-                    texts, attention=False, **outcome.settings.model_dump()
+                    texts,
+                    attention=False,
+                    tags=None if tags is None else [tags[i] for i in batch],
+                    **outcome.settings.model_dump(),
                 )
                 outcome.seconds += saved + time.monotonic() - began
                 for i, translation in zip(batch, found, strict=True):
@@ -156,6 +164,7 @@ def tune(
     references: Sequence[Sequence[str]],
     points: Sequence[SearchSettings],
     metric: str,
+    tags: Sequence[TagSelection] | None = None,
 ) -> Tuning:
     """Translate a text with all settings, and compare each score with that of the first.
 
@@ -167,6 +176,7 @@ def tune(
         references: One list for each set of references, each as long as `sources`.
         points: The settings to try, the present defaults first.
         metric: The metric, a name of TUNING_METRICS.
+        tags: The target language and the tag of each source, see `Translator.translate`.
 
     Returns:
         All trials, by score. Of equal scores, the smaller beam comes first, then the present
@@ -176,17 +186,14 @@ def tune(
         UsageError: The model cannot do one of the searches.
         DataError: The numbers of sources and references differ, or there is nothing to translate.
     """
-    if next(translator.batches(sources), None) is None:
+    if next(translator.batches(sources, tags), None) is None:
         raise DataError("nothing to tune on: all lines of the source are blank.")
-    outcomes = sweep(translator, sources, points)
+    outcomes = sweep(translator, sources, points, tags)
     baseline, *others = [list(map(normalize_for_comparison, outcome.texts)) for outcome in outcomes]
     references = [list(map(normalize_for_comparison, each)) for each in references]
     # Other metrics need no words, but the length ratio counts the words of BLEU.
-    tokenize = (
-        translator.bleu_tokenizer
-        if metric == "bleu"
-        else bleu_tokenizer(translator.target_language, report=None)
-    )
+    languages = translator.tagging.languages(sources, tags)
+    tokenize = common_bleu_tokenizer(languages, warn if metric == "bleu" else None)
     compared = compare(baseline, others, references, metric, tokenize=tokenize)
     standings = [compared.baseline, *compared.others]
     trials = [

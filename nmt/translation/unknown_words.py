@@ -50,7 +50,7 @@ def with_source_words(
     pieces = target.pieces(tokens)
     words = []
     if UNK in tokens:
-        words = [word for word in source.display_words if word.text.strip()]
+        words = [word for word in source.display_words[len(source.tags) :] if word.text.strip()]
     if not words:
         return SegmentedText(target.decode(tokens), lambda: target.decoded_subwords(pieces))
     assert hypothesis.attention is not None

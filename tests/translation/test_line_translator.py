@@ -6,9 +6,11 @@ import pytest
 
 from nmt.errors import DataError
 from nmt.search.constraints import Constraints
+from nmt.tokenizers.source_tags import TagInventory
 from nmt.translation.line_stream import Line
 from nmt.translation.line_translator import LineTranslator, WarningCollector
 from nmt.translation.requests import JsonInput, TextInput
+from nmt.translation.source_tagging import SourceTagging
 from nmt.translation.translation import Translation
 
 
@@ -17,6 +19,7 @@ class Stub:
     """Translates into upper case and notes what it was asked; no term is ever there."""
 
     asked: list[dict[str, Any]] = field(default_factory=list)
+    tagging = SourceTagging((("stub", TagInventory(("fr",), ("en",), (), False)),))
 
     def translate(
         self, texts, *, attention, constraints, on_decoded=None, **overrides
@@ -56,6 +59,7 @@ def test_without_wishes_none_are_passed_on():
             "attention": False,
             "constraints": None,
             "draw_numbers": None,
+            "tags": None,
             "beam_size": 2,
         }
     ]
