@@ -11,10 +11,10 @@ from nmt.config.load import load_config
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.run import train
 
-ENGLISH = ["one", "two", "three", "four", "five", "seven", "eight", "nine"]
-GERMAN = ["eins", "zwei", "drei", "vier", "fünf", "sieben", "acht", "neun"]
-FRENCH = ["un", "deux", "trois", "quatre", "cinq", "sept", "huit", "neuf"]
-WEB = ["1", "2", "3", "4", "5", "7", "8", "9"]
+ENGLISH = ["one", "two", "three", "four", "five", "nine"]
+GERMAN = ["eins", "zwei", "drei", "vier", "fünf", "neun"]
+FRENCH = ["un", "deux", "trois", "quatre", "cinq", "neuf"]
+WEB = ["1", "2", "3", "4", "5", "9"]
 
 _CONFIG = """\
 data:
@@ -28,7 +28,7 @@ data:
     - {source: dev-web.en, target: dev-web.de, target_language: de, tag: web}
     - {source: dev-fr.en, target: dev-fr.fr, target_language: fr}
   exclude_overlap: false
-tokenizer: {vocab_size: 130, byte_fallback: false, sampling: {alpha: 0}}
+tokenizer: {vocab_size: 110, byte_fallback: false, sampling: {alpha: 0}}
 model:
   embedding_size: 16
   embedding_dropout: 0
@@ -47,10 +47,10 @@ training:
   ema: null
   label_smoothing: 0
   schedule: {kind: constant, warmup_updates: 0}
-  optimizer: {learning_rate: 0.02}
-  validation: {every_updates: 350, samples: 0}
-  checkpoint: {every_updates: 350}
-  max_updates: 350
+  optimizer: {learning_rate: 0.012}
+  validation: {every_updates: 300, samples: 0}
+  checkpoint: {every_updates: 300}
+  max_updates: 300
 runtime: {device: cpu, precision: float32, threads: 1}
 search: {beam_size: 3, max_source_tokens: 60}
 """
@@ -75,7 +75,7 @@ def train_tagged_model(folder: Path, *overrides: str) -> RunDirectory:
 
 
 def _rows(draw: random.Random, count: int) -> list[list[int]]:
-    return [[draw.randrange(len(ENGLISH)) for _ in range(draw.randint(1, 6))] for _ in range(count)]
+    return [[draw.randrange(len(ENGLISH)) for _ in range(draw.randint(1, 5))] for _ in range(count)]
 
 
 def _write(

@@ -168,7 +168,7 @@ def tune(
 def _selected_lines(
     lines: "Sequence[list[str]]", tags: "list[TagSelection]", translator: "Translator"
 ) -> "tuple[list[list[str]], list[TagSelection]]":
-    """Return the lines of dev that agree with the language and the tag of a translator.
+    """Return the lines of dev in the language and with the tag that a translator has by default.
 
     Args:
         lines: The lines of each text.
@@ -179,7 +179,11 @@ def _selected_lines(
         UsageError: No line does.
     """
     default = translator.tagging.default
-    chosen = [i for i, selection in enumerate(tags) if selection.agrees_with(default)]
+    chosen = [
+        i
+        for i, (to, tag) in enumerate(tags)
+        if default.to in (None, to or default.to) and default.tag in (None, tag)
+    ]
     if not chosen:
         options = [f"--{name} {value}" for name, value in default._asdict().items() if value]
         raise UsageError(

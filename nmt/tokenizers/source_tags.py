@@ -95,12 +95,6 @@ class TagSelection(NamedTuple):
             default.tag if self.tag is None else self.tag,
         )
 
-    def agrees_with(self, other: "TagSelection") -> bool:
-        """Return whether no value differs from that of another selection, where both have one."""
-        return all(
-            None in values or values[0] == values[1] for values in zip(self, other, strict=True)
-        )
-
     @classmethod
     def from_names(cls, names: Sequence[str]) -> "TagSelection":
         """Return the selection of the tags of a corpus, given their names."""

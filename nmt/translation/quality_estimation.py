@@ -130,14 +130,13 @@ class _Attention:
 
     Attributes:
         weights: `[target_words, source_words]`, without the end mark of the target. Weights are
-            sums over the subwords of a source word, and means over those of a target word.
+            sums over the subwords of a source word, and means over those of a target word. The
+            attention that a tag receives does not count: that of the words is scaled up.
         spoken: Whether each source word is neither punctuation nor the end mark.
-        has_tags: Whether the source has tags.
     """
 
     weights: NDArray[np.float64]
     spoken: Sequence[bool]
-    has_tags: bool = False
 
     @classmethod
     def of(cls, translation: EstimatedTranslation) -> "_Attention | None":
@@ -156,19 +155,16 @@ class _Attention:
         spoken = [
             tokens[word.subwords[0]] != END_MARK and not is_punctuation(word.text) for word in words
         ]
-        return cls(weights[:, len(tags) :], spoken[len(tags) :], bool(tags))
+        if tags:
+            weights = weights[:, len(tags) :]
+            weights = weights / np.maximum(weights.sum(1, keepdims=True), _LEAST_ATTENTION)
+        return cls(weights, spoken[len(tags) :])
 
     def entropy(self) -> float:
-        """Return the mean entropy of target words, as a share of its maximum.
-
-        The attention that a tag receives does not count: that of the other words is scaled up.
-        """
+        """Return the mean entropy of target words, as a share of its maximum."""
         count = self.weights.shape[1]
-        weights = self.weights
-        if self.has_tags:
-            weights = weights / np.maximum(weights.sum(1, keepdims=True), _LEAST_ATTENTION)
-        logarithms = np.log(np.maximum(weights, np.finfo(np.float64).tiny))
-        return float(-(weights * logarithms).sum(1).mean() / np.log(max(2, count)))
+        logarithms = np.log(np.maximum(self.weights, np.finfo(np.float64).tiny))
+        return float(-(self.weights * logarithms).sum(1).mean() / np.log(max(2, count)))
 
     def uncovered(self) -> float:
         """Return the share of uncovered words, without punctuation and the end mark."""
