@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from nmt.evaluation.scores import score
     from nmt.inspection.attention_page import draw_attention
     from nmt.search.constraints import Constraints
+    from nmt.tokenizers.source_tags import TagSelection
     from nmt.translation.translation import Translation
     from nmt.translation.translator import Translator
 
 __all__ = [
     "Constraints",
+    "TagSelection",
     "Translation",
     "Translator",
     "__version__",
@@ -36,6 +38,7 @@ __all__ = [
 
 _MODULES = {
     "Constraints": "nmt.search.constraints",
+    "TagSelection": "nmt.tokenizers.source_tags",
     "Translation": "nmt.translation.translation",
     "Translator": "nmt.translation.translator",
     "draw_attention": "nmt.inspection.attention_page",
