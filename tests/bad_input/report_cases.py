@@ -76,6 +76,7 @@ COMPARE = [
     case("no such run, to compare", "compare runs/tiny runs/none", 4, "no such run"),
     case("a bundle, to compare", "compare runs/tiny runs/tiny/best", 4, "is a bundle"),
     case("--source without --ref", f"{_TWO} --source dev.fr", 2, "Add --ref"),
+    case("--to without --source", f"{_TWO} --to de", 2, "--to and --tag require --source"),
     case("--ref without --source", f"{_TWO} --ref dev.en", 2, "Add --source"),
     case("fewer --hyp than runs", f"{_TWO} --hyp hyp.txt", 2, "given 1 times for 2 runs"),
     case(

@@ -115,6 +115,12 @@ REQUESTS = [
     _json(
         "terms that are no list", '{"text": "un", "terms": "x"}', "`terms` is not a list of texts"
     ),
+    _json("a language that is a number", '{"text": "un", "to": 1}', "`to` is not a text"),
+    _json(
+        "a language that the model lacks",
+        '{"text": "un", "to": "de"}',
+        "`to` de: this model translates into target only",
+    ),
     _json("a blank term", '{"text": "un", "terms": [" "]}', "`terms` has a blank text"),
     _json("half of a surrogate pair", '{"text": "\\ud800"}', "`text` has half of a surrogate pair"),
     _json(
@@ -168,6 +174,8 @@ REQUESTS = [
 
 OPTIONS = [
     case("the text as an argument", "translate source.txt", 2, "Use --input source.txt"),
+    _option("another language", "--to de", "--to de: this model translates into target only"),
+    _option("a tag without tags", "--tag web", "--tag web: this model has no tags"),
     _option("beam of none", "--beam 0", "--beam"),
     _option("beam that is a word", "--beam wide", "--beam"),
     _option(
@@ -229,6 +237,12 @@ SERVE = [
         "serve -m runs/tiny --host 203.0.113.9",
         5,
         "--host 203.0.113.9 --port 8765: Cannot assign requested address",
+    ),
+    case(
+        "a language that no request can have",
+        "serve -m runs/tiny --port 0 --to de",
+        2,
+        "--to de: this model translates into target only",
     ),
     case("a port that is none", "serve -m runs/tiny --port 70000", 2, "--port"),
     case(
