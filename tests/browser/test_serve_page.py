@@ -30,6 +30,11 @@ INFO = {
     "model": "capitals",
     "source_language": "en",
     "target_language": "de",
+    "target_languages": ["de"],
+    "tags": [],
+    "requires_tag": False,
+    "to": None,
+    "tag": None,
     "beam_size": 3,
     "attention": True,
 }
@@ -45,6 +50,9 @@ class Capitals:
     model: Any = None
 
     def with_model(self, model):
+        return self
+
+    def with_tags(self, to, tag):
         return self
 
     def translate(self, lines, constraints, **overrides):
