@@ -32,7 +32,7 @@ class Stub:
     def with_model(self, model):
         return self
 
-    def translate(self, lines, constraints, **overrides):
+    def translate(self, lines, constraints, tags, **overrides):
         self.asked.append(list(lines))
         self.began.set()
         assert self.may.wait(SECONDS)

@@ -7,6 +7,7 @@ import pytest
 from nmt.errors import DataError, UsageError
 from nmt.evaluation.scores import score
 from nmt.evaluation.significance import SystemScore
+from nmt.translation.source_tagging import SourceTagging
 from nmt.translation.translator import Translator
 from nmt.translation.tuning import Tuning, TuningTrial, _rank, grid, tune
 
@@ -104,7 +105,7 @@ def test_a_score_that_is_noise_is_within_noise(translator):
 
 
 def test_bleu_is_by_the_tokenizer_of_the_target_language(tiny_bundle, monkeypatch):
-    monkeypatch.setattr(Translator, "target_language", "zh-TW")
+    monkeypatch.setattr(SourceTagging, "language", lambda self, selection: "zh-TW")
     translator = Translator.load(tiny_bundle, device="cpu", threads=1)
     tuning = tune(translator, TEXTS, [TEXTS], [translator.settings], "bleu")
     assert "|tok:zh|" in tuning.signature
@@ -112,7 +113,7 @@ def test_bleu_is_by_the_tokenizer_of_the_target_language(tiny_bundle, monkeypatc
 
 
 def test_lengths_are_in_words_of_the_target_language_by_any_metric(tiny_bundle, monkeypatch):
-    monkeypatch.setattr(Translator, "target_language", "zh")
+    monkeypatch.setattr(SourceTagging, "language", lambda self, selection: "zh")
     translator = Translator.load(tiny_bundle, device="cpu", threads=1)
     chinese = ["黑猫在垫子上。", "", "狗睡在房子里。", "猫"]
     bleu, other = (
