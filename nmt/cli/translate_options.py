@@ -121,7 +121,7 @@ InputFormat = Annotated[
     typer.Option(
         "--input-format",
         help="Read lines of text, rows of a table, or JSON objects with `text` and, "
-        "optionally, `prefix`, `terms`, `avoid`. A table gets one more column. JSON input gives "
+        "optionally, `prefix`, `terms`, `avoid`, `to`, `tag`. A table gets one more column. JSON input gives "
         "JSON output.",
     ),
 ]

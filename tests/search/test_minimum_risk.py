@@ -12,6 +12,7 @@ from sacrebleu.metrics.chrf import CHRF
 from nmt.config.registry import UTILITIES
 from nmt.config.settings import SearchSettings
 from nmt.search.minimum_risk import MinimumRisk, expected_utilities
+from nmt.translation.source_tagging import SourceTagging
 from nmt.translation.translator import Translator
 
 WITNESSES = {"chrf": CHRF(), "bleu": BLEU(effective_order=True)}
@@ -125,7 +126,7 @@ def test_a_translator_takes_the_tokenizer_of_its_target_language(
     tiny_bundle, monkeypatch, capsys, language, tokenizer
 ):
     translator = Translator.load(tiny_bundle, device="cpu", threads=1)
-    monkeypatch.setattr(Translator, "target_language", language)
+    monkeypatch.setattr(SourceTagging, "language", lambda self, selection: language)
     for _ in range(2):
         translator.translate(["un chien"], beam_size=2, mbr="bleu")
         translator.with_model(translator.model).translate(["un chat"], beam_size=2, mbr="bleu")
