@@ -121,8 +121,8 @@ InputFormat = Annotated[
     typer.Option(
         "--input-format",
         help="Read lines of text, rows of a table, or JSON objects with `text` and, "
-        "optionally, `prefix`, `terms`, `avoid`, `to`, `tag`. A table gets one more column. JSON input gives "
-        "JSON output.",
+        "optionally, `prefix`, `terms`, `avoid`, `to`, `tag`. A table gets one more column. JSON "
+        "input gives JSON output.",
     ),
 ]
 Column = Annotated[
