@@ -74,15 +74,22 @@ def train_tokenizers(config: Config, pairs: int) -> TokenizerPair:
         lines = _TrainingLines(_sample_pairs(config, pairs, sides=2), _both_sides, None)
         both = _train(config, make_normalizer(target_rule), "both sides", lines, tags)
         return TokenizerPair(both, both, joint=True)
-    normalizer = make_normalizer(source_rule, data.source_language)
+    language = _single_language(data.source_languages)
+    normalizer = make_normalizer(source_rule, language)
     sample = _sample_pairs(config, pairs, sides=1)
-    lines = _TrainingLines(sample, _source_side, data.source_language)
+    lines = _TrainingLines(sample, _source_side, language)
     source = _train(config, normalizer, "the source", lines, tags)
-    normalizer = make_normalizer(target_rule, data.target_language)
+    language = _single_language(data.target_languages)
+    normalizer = make_normalizer(target_rule, language)
     sample = _sample_pairs(config, pairs, sides=1)
-    lines = _TrainingLines(sample, _target_side, data.target_language)
+    lines = _TrainingLines(sample, _target_side, language)
     target = _train(config, normalizer, "the target", lines)
     return TokenizerPair(source, target, joint=False)
+
+
+def _single_language(languages: Sequence[str]) -> str | None:
+    """Return the language of a side, None where it has several."""
+    return languages[0] if len(languages) == 1 else None
 
 
 def _both_sides(pair: LinePair) -> tuple[str | None, ...]:

@@ -35,6 +35,7 @@ from nmt.reports.run_history import (
 )
 from nmt.reports.run_state import RunProgress, RunState, run_progress, status_text
 from nmt.text.lines import wrap_read_errors
+from nmt.tokenizers.source_tags import TagInventory
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _subtitle(report: RunReport) -> str:
     config = report.state.config
     languages = []
     if config is not None:
-        languages = [f"{config.data.source_language} to {config.data.target_language}"]
+        languages = [" to ".join(TagInventory.of(config.data).language_pair)]
     return " · ".join(
         [*languages, status_text(report.state), f"as of {format_time(report.state.now)}"]
     )

@@ -126,9 +126,8 @@ class TagInventory:
     @classmethod
     def of(cls, data: DataSettings) -> "TagInventory":
         """Return the languages and tags of a model with these data settings."""
-        sources = dict.fromkeys(data.languages_of(corpus)[0] for corpus in data.train)
         tags = tuple(tag for tag in data.tags if not tag.startswith(LANGUAGE_TAG))
-        return cls(tuple(sources), data.target_languages, tags, data.requires_tag)
+        return cls(data.source_languages, data.target_languages, tags, data.requires_tag)
 
     @property
     def language_pair(self) -> list[str]:

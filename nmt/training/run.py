@@ -286,7 +286,7 @@ def _train(
     state.updates_per_epoch = math.ceil(len(loader.plan(0)) / state.batches_per_update)
     by_tokens = config.training.batch_by == "tokens"
     tokens = state.batch_size if by_tokens else CPU_BATCH_TOKENS
-    tokenizer = _choose_bleu_tokenizer(config, state, log)
+    tokenizer = _choose_bleu_tokenizer(config, data, state, log)
     validator = Validator(bundle, data, runtime, tokens, tokenizer, ranks, log)
     recorder = make_recorder(config.training, runtime)
     machine = runtime.describe() + (", CUDA graphs" if recorder is not None else "")
@@ -348,15 +348,21 @@ def _log_weights(log: TrainingLog, loader: BatchLoader, data: PreparedData) -> N
 _DEFAULT_TOKENIZER = "13a"
 
 
-def _choose_bleu_tokenizer(config: Config, state: TrainingState, log: TrainingLog) -> str:
-    """Choose the tokenizer of BLEU, and record it in the state.
+def _choose_bleu_tokenizer(
+    config: Config, data: PreparedData, state: TrainingState, log: TrainingLog
+) -> str:
+    """Choose the tokenizer of BLEU by the target language of dev, and record it in the state.
 
     A run keeps its first tokenizer, so that its scores can be compared. Where that is impossible
     (MeCab is no longer installed, or an earlier version took 13a for every language), the best BLEU
     so far is discarded.
     """
     previous = state.bleu_tokenizer or (_DEFAULT_TOKENIZER if state.update else "")
-    tokenizer = bleu_tokenizer(config.data.target_language, log.warn) or _DEFAULT_TOKENIZER
+    groups = data.dev_groups.values()
+    languages = {group.target_language for group in groups} or {config.data.target_language}
+    # Each of several language pairs has a tokenizer of its own: see `Validator`.
+    language = languages.pop() if len(languages) == 1 else None
+    tokenizer = bleu_tokenizer(language, log.warn) or _DEFAULT_TOKENIZER
     if previous and previous != tokenizer:
         if state.bleu_tokenizer and _can_load(previous):
             tokenizer = previous

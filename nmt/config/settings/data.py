@@ -344,6 +344,11 @@ class DataSettings(FilterSettings, TextSettings):
         return {name: corpora for name, corpora in named.items() if corpora is not None}
 
     @property
+    def source_languages(self) -> tuple[str, ...]:
+        """The source languages of train, each once."""
+        return tuple(dict.fromkeys(self.languages_of(corpus)[0] for corpus in self.train))
+
+    @property
     def target_languages(self) -> tuple[str, ...]:
         """The target languages of train, each once."""
         return tuple(dict.fromkeys(self.languages_of(corpus)[1] for corpus in self.train))
