@@ -3,7 +3,9 @@
 import json
 import math
 from importlib import import_module
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from nmt.bundles.bundle_files import read_bundle_record
@@ -17,6 +19,9 @@ from nmt.training.averaging import _best_first, _validations
 from nmt.training.checkpoints import TrainingState, checkpoint_update, load_state, newest_checkpoint
 from nmt.training.run import _choose_bleu_tokenizer, train
 from nmt.training.validation import Validator
+
+NO_GROUPS = SimpleNamespace(dev_groups={})
+"""Prepared data of an earlier release."""
 
 OFTEN = ("training.validation.every_updates=2", "training.patience=2")
 BROKEN_FIRST = [(2.19, 11.0), (0.0, 43.0), (0.0, 45.0), (0.0, 44.0)]
@@ -190,7 +195,7 @@ def test_a_run_keeps_its_tokenizer_or_forgets_what_it_cannot_compare(
     mecab(installed)
     state, log = state_with(before), Told()
     config = tiny(f"data.target_language={language}", "training.metric=bleu")
-    assert _choose_bleu_tokenizer(config, state, log) == after
+    assert _choose_bleu_tokenizer(config, NO_GROUPS, state, log) == after
     assert state.bleu_tokenizer == after
     assert ("bleu" not in state.best, state.stopping is None) == (forgets, forgets)
     assert (state.schedule["best"] is None) is forgets
@@ -200,13 +205,14 @@ def test_a_run_keeps_its_tokenizer_or_forgets_what_it_cannot_compare(
 
 def test_a_run_that_begins_forgets_nothing(tiny):
     state, log = state_with("", update=0), Told()
-    assert _choose_bleu_tokenizer(tiny("data.target_language=zh"), state, log) == "zh"
+    assert _choose_bleu_tokenizer(tiny("data.target_language=zh"), NO_GROUPS, state, log) == "zh"
     assert "bleu" in state.best and log.warnings == []
 
 
 def test_an_infinite_perplexity_is_shown_and_gone_on_from(tiny, monkeypatch):
     losses = iter([800.0, 900.0, 3.0])
-    monkeypatch.setattr(Validator, "_cross_entropy", lambda self, model: next(losses))
+    sums = (np.array([loss, 1.0]) for loss in losses)
+    monkeypatch.setattr(Validator, "_cross_entropy", lambda self, model, pairs: next(sums))
     options = ("training.metric=perplexity", "training.validation.every_updates=2")
     run = train(tiny(*options, "training.max_updates=4"))
     facts = json.loads((run.best / "bundle.json").read_text(encoding="utf-8"))["training"]
