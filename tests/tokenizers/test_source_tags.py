@@ -25,14 +25,19 @@ TAGS = ("2fr", "web")
 PIECES = ("<2fr>", "<web>")
 
 
-@pytest.fixture(params=["unigram", "bpe", "word", "char"])
+@pytest.fixture(
+    params=[
+        *((kind, "keep") for kind in ("unigram", "bpe", "word", "char")),
+        *((kind, "inline") for kind in ("bpe", "word")),
+    ],
+    ids=lambda parameters: " ".join(parameters),
+)
 def tagged(request, make_config: ConfigMaker) -> Tokenizer:
     """A tokenizer of each kind with two tags."""
-    kind = request.param
+    kind, case = request.param
     source, target = parallel_text(200)
-    config = make_config(
-        (source, target), validation_split=0.1, tokenizer={"kind": kind, "vocab_size": 300}
-    )
+    settings = {"kind": kind, "case": case, "vocab_size": 340}
+    config = make_config((source, target), validation_split=0.1, tokenizer=settings)
     plain = train_tokenizers(config, len(source)).source
     return open_tokenizer(add_tags(plain._model, TAGS, "tagged"))
 
@@ -43,6 +48,16 @@ def test_tags_are_the_last_ids(tagged):
     assert [tag_name(tag_piece(tag)) for tag in TAGS] == list(TAGS)
     with pytest.raises(ConfigError, match="no tag <2de>"):
         tag_ids(tagged, ["2de"])
+
+
+def test_case_marks_are_no_tags(tagged):
+    marks = tagged.case_marks
+    assert not marks & tagged.added_control_ids
+    assert tagged.ids(tagged.pieces(sorted(marks))) == sorted(marks)
+    first, second = tag_ids(tagged, TAGS)
+    ids = tagged.encode("Un CHAT")
+    assert tagged.decode([first, second, *ids]) == tagged.decode(ids)
+    assert bool(set(ids) & marks) == bool(marks)
 
 
 def test_no_text_has_a_tag(tagged):

@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -510,7 +511,9 @@ def test_onnx_programs_translate_into_the_language_of_the_tag(model, tmp_path):
 @pytest.fixture
 def client(translator):
     pytest.importorskip("starlette", reason="starlette is not installed")
-    from starlette.testclient import TestClient
+    with warnings.catch_warnings():  # later versions prefer another client to httpx
+        warnings.simplefilter("ignore")
+        from starlette.testclient import TestClient
 
     from nmt.serving.api_schema import ApiResponses, RequestLimits
     from nmt.serving.app import Service, make_application, render_page
