@@ -184,7 +184,7 @@ def translate(
         raise UsageError(f"{problem}. Remove this constraint.")
     lines = LineTranslator(
         translator,
-        INPUT_FORMS[input_format](constraints, column or 1),
+        INPUT_FORMS[input_format](constraints, column or 1, translator.tagging.inventory.choices),
         form(attention, alignment, settings.n_best > 1, estimator if flag else None).lines,
         WarningCollector(name, strict, share, translator.source_scripts),
         attention=needs_weights or estimator is not None,

@@ -139,6 +139,11 @@ class TagInventory:
         """Whether each source starts with a tag of its target language."""
         return len(self.target_languages) > 1
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What a text chooses: `to` among several languages, and `tag` among the tags."""
+        return ("to",) * self.has_language_tags + ("tag",) * bool(self.tags)
+
     def names(self, selection: TagSelection) -> tuple[str, ...]:
         """Return the names of the tags of a selection without a problem, in their order."""
         tags = []

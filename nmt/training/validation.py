@@ -246,7 +246,13 @@ class Validator:
         sources = [segment for parts in segments for segment in parts]
         hypotheses = iter(
             decode_corpus(
-                model, sources, self._search, self._limits, self._runtime, on_decoded=on_decoded
+                model,
+                sources,
+                self._search,
+                self._limits,
+                self._runtime,
+                on_decoded=on_decoded,
+                forbidden=sorted(self._tokenizers.target.added_control_ids),
             )
         )
         texts = [

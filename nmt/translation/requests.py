@@ -50,10 +50,13 @@ class InputForm(ABC):
     Attributes:
         constraints: The constraints on every line.
         column: The column of a table to translate, from 1.
+        choices: The members of a JSON object that choose its language and tag, of `to` and `tag`.
+            For a model of one language without tags, they are members like any other.
     """
 
     constraints: Constraints = NO_CONSTRAINTS
     column: int = 1
+    choices: tuple[str, ...] = ()
 
     @abstractmethod
     def request(self, line: Line) -> Request:
@@ -89,8 +92,8 @@ class JsonInput(InputForm):
     """JSON objects with `text`, and optionally `prefix`, `terms`, `avoid`, `to` and `tag`.
 
     A `prefix` replaces the prefix for every line. The lists `terms` and `avoid` extend those for
-    every line. The target language `to` and the `tag` replace those for every line. A blank line is
-    a blank text.
+    every line. The target language `to` and the `tag` replace those for every line, if the model
+    has several languages or tags. A blank line is a blank text.
     """
 
     def request(self, line: Line) -> Request:
@@ -101,10 +104,15 @@ class JsonInput(InputForm):
         try:
             fields = _object(line.text)
             members = _members(line.text)
-            constraints, tags = self._constraints(fields), _tags(fields)
+            constraints, tags = self._constraints(fields), self._tags(fields)
             return Request(line, _text(fields, "text"), constraints, members, tags=tags)
         except _BadInput as error:
             return Request(line, members=members, problem=str(error))
+
+    def _tags(self, fields: Mapping[str, Any]) -> TagSelection:
+        """Return the target language and the tag of an object. The value null leaves one open."""
+        given = [name for name in self.choices if fields.get(name) is not None]
+        return TagSelection(**{name: _text(fields, name) for name in given})
 
     def _constraints(self, fields: Mapping[str, Any]) -> Constraints:
         every = self.constraints
@@ -175,12 +183,6 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     if problem is not None:
         raise _BadInput(f"`{name}` has {problem}")
     return text
-
-
-def _tags(fields: Mapping[str, Any]) -> TagSelection:
-    """Return the target language and the tag of an object. The value null leaves one open."""
-    given = {name: fields[name] for name in TagSelection._fields if fields.get(name) is not None}
-    return TagSelection(**{name: _text(given, name) for name in given})
 
 
 def _texts(fields: Mapping[str, Any], name: str) -> list[str]:

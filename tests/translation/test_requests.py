@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.search.constraints import Constraints
+from nmt.tokenizers.source_tags import NO_SELECTION, TagSelection
 from nmt.translation.line_stream import Line
 from nmt.translation.requests import JsonInput, TextInput, TsvInput
 
@@ -155,3 +156,13 @@ def test_nothing_that_a_line_may_be_is_too_much(text):
         assert request.problem is not None or isinstance(json.loads(text)["text"], str)
     else:
         assert (request.text, request.problem) == ("", None)
+
+
+def test_to_and_tag_are_read_where_the_model_has_a_choice():
+    line = Line(1, '{"text": "a dog", "to": "someone@example.org", "tag": 7}')
+    request = JsonInput().request(line)
+    assert (request.problem, request.tags) == (None, NO_SELECTION)
+    assert request.members["to"] == '"to": "someone@example.org"'
+    request = JsonInput(choices=("to",)).request(line)
+    assert request.tags == TagSelection("someone@example.org")
+    assert JsonInput(choices=("tag",)).request(line).problem == "`tag` is not a text"
