@@ -206,7 +206,7 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="LANG",
-        help="Translate into this language, for a model of several (`nmt info` lists them).",
+        help="Set the target language of a model of several languages (`nmt info` lists them).",
     ),
 ]
 Tag = Annotated[
@@ -214,7 +214,7 @@ Tag = Annotated[
     typer.Option(
         "--tag",
         metavar="NAME",
-        help="Translate as text with this tag of the training data (`nmt info` lists them).",
+        help="Set the tag of the text, one of those of the training data (`nmt info` lists them).",
     ),
 ]
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

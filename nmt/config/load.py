@@ -157,17 +157,24 @@ def _path_in(document: Document, names: Sequence[str], override: str) -> KeyPath
     for name in names:
         if isinstance(value, list):
             if not name.isdecimal() or int(name) >= len(value):
-                key = ".".join(map(str, path))
-                raise ConfigError(
-                    f"--set {override}: {key} is a list of {len(value)}; write the number of an "
-                    f"element from 0 after it, such as {key}.0.{name}"
-                )
+                raise ConfigError(f"--set {override}: {_index_hint(tuple(path), name, len(value))}")
             path.append(int(name))
             value = value[int(name)]
         else:
             path.append(name)
             value = value.get(name) if isinstance(value, dict) else None
     return tuple(path)
+
+
+def _index_hint(path: KeyPath, name: str, length: int) -> str:
+    """Return advice about a name that is no index of the list at a path."""
+    key = ".".join(map(str, path))
+    if name.lstrip("-").isdecimal():
+        return f"{key} has {length} elements, numbered from 0 to {length - 1}"
+    return (
+        f"{key} is a list of {length}; write the number of an element from 0 after it, such as "
+        f"{key}.0.{name}"
+    )
 
 
 def _replace_null_sections(values: dict[str, Any], section: type[Settings]) -> None:

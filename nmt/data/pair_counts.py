@@ -191,11 +191,7 @@ def drop_table(name: str, report: CorpusReport) -> str:
         name: The name of the corpus.
         report: The report of the corpus.
     """
-    dropped = report.pairs_read - report.pairs_kept
-    lines = [
-        f"{name}: {report.pairs_read:,} pairs read, {report.pairs_kept:,} kept, "
-        f"{dropped:,} dropped{_share(dropped, report.pairs_read)}"
-    ]
+    lines = [f"{name}: {_kept_and_dropped(report)}"]
     width = max([18, *(len(reason) + 2 for reason in report.dropped)])
     for reason, count in report.dropped.items():
         if count:
@@ -209,11 +205,20 @@ def drop_table(name: str, report: CorpusReport) -> str:
     if len(report.parts) > 1:
         width = max(len(part.title) for part in report.parts)
         lines += [
-            f"  {part.title:<{width}}  {part.pairs_read:,} pairs read, {part.pairs_kept:,} kept"
+            f"  {part.title:<{width}}  {_kept_and_dropped(part)}"
             for part in report.parts
             if part.pairs_read
         ]
     return "\n".join(lines)
+
+
+def _kept_and_dropped(report: CorpusReport | PartReport) -> str:
+    """Return how many pairs of a corpus were read, kept and dropped."""
+    dropped = report.pairs_read - report.pairs_kept
+    return (
+        f"{report.pairs_read:,} pairs read, {report.pairs_kept:,} kept, "
+        f"{dropped:,} dropped{_share(dropped, report.pairs_read)}"
+    )
 
 
 def _example_line(pair: DroppedPair) -> str:
@@ -236,7 +241,10 @@ def corpus_remarks(name: str, report: CorpusReport) -> list[str]:
     if report.duplicates and "duplicate" not in report.dropped:
         remarks.append(f"{name}: {report.duplicates:,} pairs occur more than once")
     if report.identical:
-        remarks.append(f"{name}: {report.identical:,} pairs have the same text on both sides")
+        counted = ", with those that are dropped" if "identical sides" in report.dropped else ""
+        remarks.append(
+            f"{name}: {report.identical:,} pairs have the same text on both sides{counted}"
+        )
     if report.control_characters:
         remarks.append(
             f"{name}: {report.control_characters:,} pairs have control characters or line ends "

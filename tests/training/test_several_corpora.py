@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 from faults import KILLED, Instants, die, run
@@ -11,7 +12,7 @@ from nmt.cli.app import run as run_command
 from nmt.config.load import load_config
 from nmt.data.manifest import Manifest
 from nmt.data.tokenizer_preparation import prepare_tokenizers
-from nmt.errors import UsageError
+from nmt.errors import ConfigError, UsageError
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.training.data_preparation import prepare_corpora
@@ -181,7 +182,22 @@ def test_the_table_names_each_corpus(listed, capsys):
     said = capsys.readouterr().err
     assert "train: 300 pairs read, 280 kept, 20 dropped (6.67%)" in said
     assert "  train.fr (fr-en)     200 pairs read, 200 kept" in said
-    assert "  more.fr (fr-de web)  100 pairs read, 80 kept" in said
+    assert "  more.fr (fr-de web)  100 pairs read, 80 kept, 20 dropped (20.00%)" in said
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.train.2.weight=1", "data.train has 2 elements, numbered from 0 to 1"),
+        ("data.train.-1.weight=1", "data.train has 2 elements, numbered from 0 to 1"),
+        ("data.train.weight=1", "such as data.train.0.weight"),
+        ("data.train.0.weight=null", "without `weight` (none: train.0); give each"),
+        ("data.dev.0.target_language=fr", "has `dev` in the target language fr, but"),
+    ],
+)
+def test_a_wrong_value_of_one_corpus_is_named(listed, override, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        listed(override)
 
 
 def test_an_existing_tokenizer_gets_the_tags(listed, tmp_path):

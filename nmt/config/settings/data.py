@@ -420,16 +420,19 @@ class DataSettings(FilterSettings, TextSettings):
             raise ValueError("has `validation_split` and `test_split` that leave no pair for train")
         if self.test_split > 0.0 and self.tags:
             raise ValueError(
-                "has `test_split` and corpora with tags; name a corpus for each tag in `test`"
+                "has `test_split` and corpora with tags or several target languages; name a "
+                "corpus for each in `test`"
             )
         return self
 
     @model_validator(mode="after")
     def _check_corpora(self) -> "DataSettings":
-        weighted = [corpus.weight is not None for corpus in self.train]
-        if any(weighted) and not all(weighted):
+        unweighted = [index for index, each in enumerate(self.train) if each.weight is None]
+        if 0 < len(unweighted) < len(self.train):
             raise ValueError(
-                "has corpora in `train` with and without `weight`; give each a weight, or none"
+                "has corpora in `train` with and without `weight` (none: "
+                f"{', '.join(f'train.{index}' for index in unweighted)}); give each a weight, "
+                "or none"
             )
         for name, corpora in self.corpora.items():
             for corpus in corpora if name != "train" else ():
@@ -447,9 +450,12 @@ class DataSettings(FilterSettings, TextSettings):
         language = self.languages_of(corpus)[1]
         languages = self.target_languages
         if len(languages) > 1 and language not in languages:
+            default = type(self).model_fields["target_language"].default
+            given = "without a" if language == default else "in the"
+            shown = "" if language == default else f" {language}"
             raise ValueError(
-                f"has `{name}` in the target language {language}, but `train` has only "
-                f"{', '.join(languages)}; set its `target_language`"
+                f"has `{name}` {given} target language{shown}, but `train` has "
+                f"{', '.join(languages)}; set its `target_language` to one of them"
             )
         if corpus.tag is not None and corpus.tag not in self.tags:
             raise ValueError(
