@@ -223,8 +223,9 @@ class TrainCorpusSettings(CorpusSettings):
     )
     filters: Annotated[FilterSettings, OMITTED_KEYS] | None = Field(
         None,
-        description="Filter keys of `data` with other values for this "
-        "corpus, such as {min_word_match: 0.9}.",
+        description="Filter keys of `data` with other values for this corpus, such as "
+        "{min_word_match: 0.9}: `max_length`, `max_length_ratio`, and those that begin with "
+        "`drop_` or `min_`.",
     )
 
     @field_serializer("filters")
