@@ -121,7 +121,8 @@ def _score_paragraphs(config: Config, provenance: Mapping[str, Any]) -> list[str
         for label, values in provenance.get("dev_groups", {}).items()
     ]
     beam = config.training.validation.beam_size
-    return [f"On dev, with beam {beam}, at the best update:", _list(lines)]
+    mean = ", a score being the mean over language pairs" if "dev_groups" in provenance else ""
+    return [f"On dev, with beam {beam}, at the best update{mean}:", _list(lines)]
 
 
 def _training_paragraphs(config: Config, provenance: Mapping[str, Any]) -> list[str]:

@@ -235,6 +235,8 @@ def _training(provenance: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for number, (name, value) in enumerate(provenance.get("dev", {}).items()):
         signature = f" ({signatures[name]})" if name in signatures else ""
         yield "" if number else "dev", f"{name} {value:.4g}{signature}"
+    for label, values in provenance.get("dev_groups", {}).items():
+        yield "", f"{label}: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items())
     number = 0
     for corpus, files in provenance.get("data", {}).items():
         for file in files:

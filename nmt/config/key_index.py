@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from nmt.config.settings import Config
 from nmt.config.settings.base import OMITTED_KEYS, KindOf, OneOrMore, Settings
+from nmt.config.settings.data import FilterSettings
 
 _NOUNS: dict[Any, str] = {
     bool: "true or false",
@@ -95,7 +96,9 @@ def section_at(path: Sequence[str]) -> type[Settings] | None:
     if not path:
         return Config
     key = all_keys().get(".".join(path))
-    return key.expected.section if key is not None else None
+    if key is None:
+        return None
+    return FilterSettings if key.path[-1] == "filters" else key.expected.section
 
 
 def _walk_keys(section: type[Settings], prefix: tuple[str, ...]) -> Iterator[Key]:

@@ -124,7 +124,7 @@ def _decode(data: bytes, path: Path) -> str:
 def _apply_override(document: Document, override: str, order: int) -> None:
     """Replace the value of a key in a document by a `key.path=value` override."""
     key, equals, text = override.partition("=")
-    names = key.strip().split(".")
+    names = re.sub(r"\[(\d+)\]", r".\1", key.strip()).split(".")
     if not equals or "" in names:
         raise ConfigError(
             f"--set {override}: expected KEY=VALUE, such as --set training.max_updates=2000"

@@ -23,6 +23,11 @@ def override(settings: SearchSettings, changes: dict[str, Any]) -> SearchSetting
     Raises:
         UsageError: A change is not allowed. The message says which, and why.
     """
+    if chosen := sorted({"to", "tag"} & set(changes)):
+        raise UsageError(
+            f"{chosen[0]}: is not a search setting. Use the translator of "
+            f"`translator.with_tags({chosen[0]}=...)`."
+        )
     try:
         return SearchSettings.model_validate({**_adapted_fields(settings, changes), **changes})
     except ValidationError as error:

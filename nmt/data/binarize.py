@@ -188,7 +188,7 @@ class _Binarizer:
         with progress(f"binarize {name}", total, "pairs") as bar:
             for number, (corpus, count) in enumerate(zip(corpora, counts, strict=True)):
                 for output in outputs:
-                    output.start_corpus(corpus, self._data, self._tokenizers.source)
+                    output.start_corpus(corpus, self._data, self._tokenizers.source, first)
                 pairs = read_corpus_pairs([corpus], self._data.on_bad_utf8, first)
                 encoded_pairs = encode_pairs(pairs, self._tokenizers, self._data.workers, count)
                 for chunk, encoded in encoded_pairs:
@@ -293,7 +293,7 @@ class _CorpusOutput:
     tags: Sequence[int] = ()
 
     def start_corpus(
-        self, corpus: CorpusSettings, data: DataSettings, tokenizer: Tokenizer
+        self, corpus: CorpusSettings, data: DataSettings, tokenizer: Tokenizer, first_line: int
     ) -> None:
         """Write and count the pairs from here on as those of another corpus.
 
@@ -301,10 +301,11 @@ class _CorpusOutput:
             corpus: The corpus.
             data: The data settings.
             tokenizer: The tokenizer of the source.
+            first_line: The number of its first line, counted over all corpora.
         """
         tags = data.tags_of(corpus)
         self.tags = tag_ids(tokenizer, tags)
-        self.counts.start_corpus(corpus.name, data.languages_of(corpus), tags)
+        self.counts.start_corpus(corpus.name, data.languages_of(corpus), tags, first_line)
 
     def drop(self, chunk: Chunk, dropped: dict[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
         """Count the unreadable lines of a chunk and the dropped pairs.

@@ -1,7 +1,7 @@
 """The manifest of binarized corpora: the numbers of kept and dropped pairs, and their origin."""
 
 import hashlib
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -205,6 +205,7 @@ class PartReport(Record):
         tags: The names of the tags of its sources.
         pairs_read: The pairs that were read.
         pairs_kept: The pairs that were kept. They follow those of the corpus before.
+        first_line: The number of its first line, counted over all corpora.
     """
 
     name: str
@@ -212,6 +213,7 @@ class PartReport(Record):
     tags: tuple[str, ...]
     pairs_read: int
     pairs_kept: int
+    first_line: int = 1
 
     @property
     def title(self) -> str:
@@ -261,6 +263,21 @@ class CorpusReport(Record):
     round_trip: RoundTripReport | None = None
     examples: dict[str, tuple[DroppedPair, ...]] = {}
     parts: tuple[PartReport, ...] = ()
+
+
+def name_line(parts: Sequence[PartReport], line: int) -> str:
+    """Return the place of a line: its number, or the corpus and the number of several corpora.
+
+    Args:
+        parts: The corpora.
+        line: The number of the line, counted over all corpora.
+    """
+    if len(parts) < 2:
+        return str(line)
+    part = max(
+        (part for part in parts if part.first_line <= line), key=lambda part: part.first_line
+    )
+    return f"{part.name}:{line - part.first_line + 1}"
 
 
 class OverlapReport(Record):

@@ -16,6 +16,7 @@ from nmt.data.manifest import (
     PartReport,
     RoundTripReport,
     SideReport,
+    name_line,
 )
 from nmt.data.pair_filters import selecting_reasons
 from nmt.text.characters import cut_text, escape_controls
@@ -68,17 +69,25 @@ class PairCounts:
         self._corpus: PartReport | None = None
         self._before = (0, 0)
 
-    def start_corpus(self, name: str, languages: Sides, tags: Sequence[str]) -> None:
+    def start_corpus(
+        self, name: str, languages: Sides, tags: Sequence[str], first_line: int = 1
+    ) -> None:
         """Count the pairs from here on for another corpus too.
 
         Args:
             name: The name of the corpus.
             languages: The names of its source and target language.
             tags: The names of the tags of its sources.
+            first_line: The number of its first line, counted over all corpora.
         """
         self._end_corpus()
         self._corpus = PartReport(
-            name=name, languages=languages, tags=tuple(tags), pairs_read=0, pairs_kept=0
+            name=name,
+            languages=languages,
+            tags=tuple(tags),
+            pairs_read=0,
+            pairs_kept=0,
+            first_line=first_line,
         )
         self._before = (self.pairs_read, self.pairs_kept)
 
@@ -196,12 +205,16 @@ def drop_table(name: str, report: CorpusReport) -> str:
     for reason, count in report.dropped.items():
         if count:
             first = report.first_dropped[reason][:_LINES_SHOWN]
-            where = ", ".join(map(str, first)) + (", ..." if count > len(first) else "")
+            where = ", ".join(name_line(report.parts, line) for line in first)
+            where += ", ..." if count > len(first) else ""
             lines.append(
                 f"  {reason:<{width}}{count:>10,}{_share(count, report.pairs_read)}  line {where}"
             )
             if reason not in selecting_reasons():
-                lines += map(_example_line, report.examples.get(reason, ())[:1])
+                lines += [
+                    _example_line(pair, name_line(report.parts, pair.line))
+                    for pair in report.examples.get(reason, ())[:1]
+                ]
     if len(report.parts) > 1:
         width = max(len(part.title) for part in report.parts)
         lines += [
@@ -221,11 +234,11 @@ def _kept_and_dropped(report: CorpusReport | PartReport) -> str:
     )
 
 
-def _example_line(pair: DroppedPair) -> str:
+def _example_line(pair: DroppedPair, line: str) -> str:
     source, target = (
         escape_controls(cut_text(text, _CHARACTERS_SHOWN)) for text in (pair.source, pair.target)
     )
-    return f"    such as line {pair.line}: {source} | {target}"
+    return f"    such as line {line}: {source} | {target}"
 
 
 def corpus_remarks(name: str, report: CorpusReport) -> list[str]:

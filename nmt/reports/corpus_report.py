@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmt.data.binary_dataset import Corpus
-from nmt.data.manifest import CorpusReport, Manifest, RoundTripReport
+from nmt.data.manifest import CorpusReport, Manifest, RoundTripReport, name_line
 from nmt.data.pair_counts import describe_round_trip
 from nmt.errors import NmtError
 from nmt.pages.charts import BarChart, Bars, Mark, chart_html
@@ -288,7 +288,8 @@ def _dropped_pairs(data: DataReport) -> str:
                 reason,
                 format_count(number),
                 format_percent(number, data.train.pairs_read),
-                ", ".join(map(str, lines[:8])) + (", …" if number > 8 else ""),
+                ", ".join(name_line(data.train.parts, line) for line in lines[:8])
+                + (", …" if number > 8 else ""),
             )
             for reason, number, lines in rows
         ],
@@ -299,7 +300,7 @@ def _dropped_pairs(data: DataReport) -> str:
 def _dropped_examples(data: DataReport) -> str:
     """Return a table of the first pairs that each filter dropped."""
     rows = [
-        (reason, str(pair.line), pair.source, pair.target)
+        (reason, name_line(data.train.parts, pair.line), pair.source, pair.target)
         for reason, pairs in data.train.examples.items()
         for pair in pairs
     ]

@@ -1,5 +1,7 @@
 """Checks that a resumed run has the settings, tokenizer, corpora and links of its start."""
 
+from collections.abc import Iterator
+
 from nmt.config.differences import SettingDifference, config_differences
 from nmt.config.load import load_config
 from nmt.config.settings import Config
@@ -85,9 +87,7 @@ def check_settings(
     new = config.training.accumulate * world.size
     if old != new:
         differences.append(SettingDifference(_accumulation_key(world), old, new))
-    before, now = ([corpus.weight for corpus in each.data.train] for each in (saved_config, config))
-    if before != now:
-        differences.append(SettingDifference("data.train.weight", before, now))
+    differences += _corpus_differences(saved_config, config)
     fixed = [
         difference.key
         for difference in differences
@@ -107,6 +107,21 @@ def check_settings(
         f"{advice}To archive the old run and train from scratch, add --restart. To keep it in "
         "place, choose another run_dir."
     )
+
+
+_CORPUS_KEYS = ("weight", "filters", "tag", "source_language", "target_language")
+"""The keys of the corpora of train that may not differ, because epochs and pairs depend on them."""
+
+
+def _corpus_differences(saved: Config, config: Config) -> Iterator[SettingDifference]:
+    """Yield the keys of the corpora of train that differ, each with a list of its values."""
+    for key in _CORPUS_KEYS:
+        old, new = (
+            [corpus.model_dump(mode="json").get(key) for corpus in each.data.train]
+            for each in (saved, config)
+        )
+        if old != new and any(value is not None for value in (*old, *new)):
+            yield SettingDifference(f"data.train.{key}", old, new)
 
 
 def report_changes(

@@ -138,10 +138,35 @@ def test_a_part_of_dev_is_a_part_of_each_language_pair(listed):
     assert set(record["groups"]) == {"fr-en", "fr-de web"}
 
 
-def test_weights_cannot_change_within_a_run(listed):
-    train(listed("training.max_updates=4"))
-    with pytest.raises(UsageError, match=r"data\.train\.weight"):
-        train(listed("data.train.1.weight=3"))
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("data.train.1.weight=3", "weight"),
+        ("data.train[1].weight=3", "weight"),
+        ("data.train.1.filters={max_length: 60}", "filters"),
+    ],
+)
+def test_the_keys_of_a_corpus_cannot_change_within_a_run(listed, override, key):
+    run_directory = train(listed("training.max_updates=4"))
+    before = (run_directory.data / "manifest.json").read_bytes()
+    with pytest.raises(UsageError, match=rf"data\.train\.{key}"):
+        train(listed("training.max_updates=4", override))
+    assert (run_directory.data / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["data.train=[{source: train.fr, target: train.en}]"],
+            "has `dev` in the target language en",
+        ),
+        (["data.train.0.tag=talk", "data.dev.1.tag=null"], "has a corpus in `dev` without `tag`"),
+    ],
+)
+def test_dev_has_what_train_has(listed, overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        listed(*overrides)
 
 
 def test_other_names_of_the_files_are_no_other_run(listed, tmp_path):
@@ -181,6 +206,7 @@ def test_the_table_names_each_corpus(listed, capsys):
     assert run_command(["binarize", str(config), "--set", f"run_dir={config.parent / 'x'}"]) == 0
     said = capsys.readouterr().err
     assert "train: 300 pairs read, 280 kept, 20 dropped (6.67%)" in said
+    assert "such as line more.fr:81: " in said
     assert "  train.fr (fr-en)     200 pairs read, 200 kept" in said
     assert "  more.fr (fr-de web)  100 pairs read, 80 kept, 20 dropped (20.00%)" in said
 

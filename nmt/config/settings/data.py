@@ -450,13 +450,18 @@ class DataSettings(FilterSettings, TextSettings):
         """Check that a corpus of dev or test has only what train has too."""
         language = self.languages_of(corpus)[1]
         languages = self.target_languages
-        if len(languages) > 1 and language not in languages:
+        if language not in languages:
             default = type(self).model_fields["target_language"].default
             given = "without a" if language == default else "in the"
             shown = "" if language == default else f" {language}"
             raise ValueError(
                 f"has `{name}` {given} target language{shown}, but `train` has "
                 f"{', '.join(languages)}; set its `target_language` to one of them"
+            )
+        if corpus.tag is None and self.requires_tag:
+            raise ValueError(
+                f"has a corpus in `{name}` without `tag`, but every corpus of `train` has one; set "
+                "one of theirs"
             )
         if corpus.tag is not None and corpus.tag not in self.tags:
             raise ValueError(
