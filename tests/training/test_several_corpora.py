@@ -137,6 +137,20 @@ def test_a_part_of_dev_is_a_part_of_each_language_pair(listed):
     assert set(record["groups"]) == {"fr-en", "fr-de web"}
 
 
+@pytest.mark.parametrize("limit", [1, 6])
+def test_long_sentences_beyond_the_part_of_dev_are_divided(listed, limit):
+    """The longest sentences are decoded first, also where validation does not translate them."""
+    part = ("training.validation.max_sentences=2", f"search.max_source_tokens={limit}")
+    run_directory = train(listed("training.max_updates=2", *part))
+    assert records(run_directory, "validation")
+
+
+def test_a_corpus_without_a_pair_in_an_epoch_is_reported(listed):
+    run_directory = train(listed("training.max_updates=2", "data.train.0.weight=0.000001"))
+    log = (run_directory.path / "train.log").read_text(encoding="utf-8")
+    assert "no epoch has a pair of train.fr (fr-en), because its weight is too small." in log
+
+
 def test_weights_cannot_change_within_a_run(listed):
     train(listed("training.max_updates=4"))
     with pytest.raises(UsageError, match=r"data\.train\.weight"):
