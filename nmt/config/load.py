@@ -158,9 +158,11 @@ def _path_in(document: Document, names: Sequence[str], override: str) -> KeyPath
         if isinstance(value, list):
             if not name.isdecimal() or int(name) >= len(value):
                 key = ".".join(map(str, path))
+                is_number = name.removeprefix("-").isdecimal()
+                example = ".".join([key, "0", *names[len(path) + is_number :]])
                 raise ConfigError(
                     f"--set {override}: {key} is a list of {len(value)}; write the number of an "
-                    f"element from 0 after it, such as {key}.0.{name}"
+                    f"element from 0 after it, such as {example}"
                 )
             path.append(int(name))
             value = value[int(name)]

@@ -446,7 +446,7 @@ class DataSettings(FilterSettings, TextSettings):
         """Check that a corpus of dev or test has only what train has too."""
         language = self.languages_of(corpus)[1]
         languages = self.target_languages
-        if len(languages) > 1 and language not in languages:
+        if language not in languages:
             raise ValueError(
                 f"has `{name}` in the target language {language}, but `train` has only "
                 f"{', '.join(languages)}; set its `target_language`"
@@ -454,6 +454,11 @@ class DataSettings(FilterSettings, TextSettings):
         if corpus.tag is not None and corpus.tag not in self.tags:
             raise ValueError(
                 f"has the tag {corpus.tag} in `{name}`, which no corpus of `train` has"
+            )
+        if name == "dev" and corpus.tag is None and self.requires_tag:
+            raise ValueError(
+                "has a corpus without `tag` in `dev`, but every corpus of `train` has one; set its "
+                "`tag`"
             )
 
 
