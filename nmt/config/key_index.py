@@ -12,7 +12,6 @@ from pydantic_core import PydanticUndefined
 
 from nmt.config.settings import Config
 from nmt.config.settings.base import OMITTED_KEYS, KindOf, OneOrMore, Settings
-from nmt.config.settings.data import FilterSettings
 
 _NOUNS: dict[Any, str] = {
     bool: "true or false",
@@ -37,6 +36,8 @@ class Expected:
     """The values that an element of a list allows; None where the value is no list."""
     section: type[Settings] | None = None
     """The settings below the key; None where it is no section."""
+    omitted: type[Settings] | None = None
+    """The settings below a section whose keys are listed elsewhere; else None."""
     nullable: bool = False
     """Whether `null` is allowed."""
     base: Any = None
@@ -88,6 +89,9 @@ def all_keys() -> dict[str, Key]:
 def sibling_names(path: Sequence[str]) -> list[str]:
     """Return the names of the keys in the section of a path; none without such a section."""
     section = section_at(path[:-1])
+    key = all_keys().get(".".join(path[:-1]))
+    if section is None and key is not None:
+        section = key.expected.omitted
     return list(section.model_fields) if section is not None else []
 
 
@@ -96,9 +100,7 @@ def section_at(path: Sequence[str]) -> type[Settings] | None:
     if not path:
         return Config
     key = all_keys().get(".".join(path))
-    if key is None:
-        return None
-    return FilterSettings if key.path[-1] == "filters" else key.expected.section
+    return key.expected.section if key is not None else None
 
 
 def _walk_keys(section: type[Settings], prefix: tuple[str, ...]) -> Iterator[Key]:
@@ -129,8 +131,9 @@ def _expected(annotation: Any, metadata: Sequence[Any]) -> Expected:
     if choices:
         return Expected(f"one of {', '.join(choices)}", choices, base=str)
     if issubclass(annotation, Settings):
-        omitted = OMITTED_KEYS in metadata
-        return Expected("a section of keys", section=None if omitted else annotation)
+        if OMITTED_KEYS in metadata:
+            return Expected("a section of keys", omitted=annotation)
+        return Expected("a section of keys", section=annotation)
     return Expected(" ".join([_NOUNS[annotation], *_range(metadata)]), base=annotation)
 
 

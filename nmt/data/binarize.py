@@ -404,6 +404,8 @@ def _check_limits(manifest: Manifest, data: DataSettings, tokenizers: TokenizerP
             if data.validation_split
             else "no dev pair is left: no line is valid UTF-8 on both sides."
         )
+    if data.test_split and not manifest.test_pairs:
+        raise DataError("no test pair: data.test_split is too small. Raise it.")
     left_out = sum(train.dropped.get(reason, 0) for reason in selecting_reasons())
     selected = train.pairs_read - left_out
     read = selected + (manifest.dev.pairs_read if data.validation_split else 0)

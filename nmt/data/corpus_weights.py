@@ -36,6 +36,7 @@ class CorpusWeights:
         """
         total = sum(self.sizes)
         weights = np.array([w if n else 0.0 for n, w in zip(self.sizes, self.weights, strict=True)])
+        weights /= weights.max()  # the sum of large weights would be infinite
         shares = total * weights / weights.sum()
         counts = np.floor(shares).astype(np.int64)
         order = np.argsort(counts - shares, kind="stable")

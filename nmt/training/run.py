@@ -340,9 +340,13 @@ def _log_weights(log: TrainingLog, loader: BatchLoader, data: PreparedData) -> N
     """Log the number of pairs of each corpus in an epoch, where the corpora have weights."""
     if loader.weights is None:
         return
-    parts = zip(data.manifest.train.parts, loader.weights.counts, strict=True)
+    parts = list(zip(data.manifest.train.parts, loader.weights.counts, strict=True))
     shares = [f"{part.title} {count:,} of {part.pairs_kept:,} pairs" for part, count in parts]
     log.info(f"each epoch: {', '.join(shares)}")
+    for part, count in parts:
+        if not count:
+            reason = "its weight is too small" if part.pairs_kept else "it has no pair left"
+            log.warn(f"data.train: no epoch has a pair of {part.title}, because {reason}.")
 
 
 _DEFAULT_TOKENIZER = "13a"

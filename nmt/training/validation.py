@@ -26,7 +26,7 @@ from nmt.search.decode_corpus import decode_corpus
 from nmt.search.logits_processors import LengthLimits
 from nmt.text.characters import normalize_for_comparison
 from nmt.training.data_preparation import DevGroup, PreparedData
-from nmt.translation.segments import split_line
+from nmt.translation.segments import divide_line
 
 _LONGEST_SENTENCES = 8
 _BATCH_SENTENCES = 128
@@ -266,10 +266,11 @@ class Validator:
         source: list[int] = self._data.dev.source(sentence).tolist()
         if len(source) <= self._max_source_tokens:
             return [source]
-        tags = next(group.tags for group in self._groups if sentence in group.translated)
-        text = source[tags:]
-        runs = split_line(self._tokenizers.source.pieces(text), self._max_source_tokens - tags)
-        return [[*source[:tags], *text[run]] for run in runs]
+        count = next(group.tags for group in self._groups if sentence in group.pairs)
+        tags, text = source[:count], source[count:]
+        divided = divide_line(self._tokenizers.source, text, self._max_source_tokens - count)
+        tokenizer = self._tokenizers.source
+        return [[*tags, *tokenizer.ids(marks), *text[run]] for marks, run in divided]
 
 
 def translation_metrics(settings: TrainingSettings) -> list[str]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nmt.search.constraints import TokenConstraints
-from nmt.tokenizers.letter_case import CASE_MARKS
+from nmt.tokenizers.letter_case import CASE_MARKS, find_open_mark
+from nmt.tokenizers.tokenizer import Tokenizer
 from nmt.tokenizers.words import SegmentedText, Subword
 
 
@@ -27,6 +28,27 @@ class Segment:
     constraints: TokenConstraints
     prefix: Sequence[Subword] = ()
     number: int | None = None
+
+
+def divide_line(
+    tokenizer: Tokenizer, tokens: Sequence[int], limit: int
+) -> list[tuple[list[str], slice]]:
+    """Return the runs of a text's tokens that are translated separately, each with its marks.
+
+    The marks are the case marks that a run needs at its beginning, because the run before it ends
+    within capitals.
+
+    Args:
+        tokenizer: The tokenizer of the source.
+        tokens: The token ids of the text, without tags.
+        limit: The maximum number of tokens of a run with its marks.
+    """
+    room = max(1, limit)
+    if len(tokens) <= room:
+        return [([], slice(0, len(tokens)))]
+    pieces = tokenizer.pieces(tokens)
+    runs = split_line(pieces, room - 1 if tokenizer.case_marks and room > 1 else room)
+    return [(find_open_mark(pieces[: run.start]), run) for run in runs]
 
 
 def split_line(tokens: Sequence[str], limit: int) -> list[slice]:

@@ -14,7 +14,7 @@ from nmt.search.constraints import (
 from nmt.search.forced_decoding import ForcedPair
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.target_vocabulary import find_case_marks
-from nmt.tokenizers.letter_case import find_closing_mark, find_open_mark
+from nmt.tokenizers.letter_case import find_closing_mark
 from nmt.tokenizers.source_tags import tag_ids, tag_name
 from nmt.tokenizers.tokenizer import UNK, TokenizerPair
 from nmt.tokenizers.words import (
@@ -22,7 +22,7 @@ from nmt.tokenizers.words import (
     SegmentedText,
     Subword,
 )
-from nmt.translation.segments import Segment, split_line
+from nmt.translation.segments import Segment, divide_line
 from nmt.translation.translation import Translation
 from nmt.translation.unknown_words import restore_prefix, with_source_words
 
@@ -114,19 +114,13 @@ class TextCodec:
         tag_pieces = tuple(tokenizer.pieces(tags))
         parts = [[*tags, *tokens]]
         written = [self._source(text, len(tokens), tag_pieces)]
-        room = max(1, limit - len(tags))
-        if len(tokens) > room:
-            pieces = tokenizer.pieces(tokens)
-            runs = split_line(pieces, room - 1 if tokenizer.case_marks and room > 1 else room)
+        divided = divide_line(tokenizer, tokens, limit - len(tags))
+        if len(divided) > 1:
             subwords = tokenizer.subwords(text)
-            marks = [find_open_mark(pieces[: run.start]) for run in runs]
-            parts = [
-                [*tags, *tokenizer.ids(mark), *tokens[run]]
-                for mark, run in zip(marks, runs, strict=True)
-            ]
+            parts = [[*tags, *tokenizer.ids(marks), *tokens[run]] for marks, run in divided]
             written = [
-                _joined([*(Subword(each, "") for each in mark), *subwords[run]], tag_pieces)
-                for mark, run in zip(marks, runs, strict=True)
+                _joined([*(Subword(each, "") for each in marks), *subwords[run]], tag_pieces)
+                for marks, run in divided
             ]
         inner = self.constraints(wanted, len(parts))
         prefix = self.unknown_prefix(wanted)

@@ -180,3 +180,17 @@ def test_the_configuration_in_a_run_folder_is_named(tmp_path):
         load_config(tmp_path)
     expected = f"{tmp_path}: is a folder; give its configuration, {tmp_path / 'config.yaml'}"
     assert raised.value.message == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "example"),
+    [
+        ("data.train.tag", "data.train.0.tag"),
+        ("data.train.1.tag", "data.train.0.tag"),
+        ("data.train.-1.tag", "data.train.0.tag"),
+    ],
+)
+def test_an_override_of_a_list_shows_the_number_of_an_element(folder, key, example):
+    text = "data: {train: [{source: a, target: b}], validation_split: 0.1}\n"
+    with pytest.raises(ConfigError, match=f"is a list of 1; .* such as {example}$"):
+        load(folder, f"{key}=x", text=text + "training: {max_updates: 1}\n")

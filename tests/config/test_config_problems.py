@@ -243,6 +243,30 @@ def test_a_wrong_value_in_a_section(complaint, line, place, message):
             "c.yaml:1:1: data.train: missing. Training corpus, or a list of corpora.",
         ),
         (
+            "data: {train: {source: a, target: b, target_language: de}, dev: {source: a, target: "
+            "b, target_language: fr}}\ntraining: {max_updates: 1}\n",
+            "c.yaml:1:1: data: has `dev` in the target language fr, but `train` has only de; set "
+            "its `target_language`",
+        ),
+        (
+            "data: {train: {source: a, target: b, tag: web}, dev: {source: a, target: b}}\n"
+            "training: {max_updates: 1}\n",
+            "c.yaml:1:1: data: has a corpus without `tag` in `dev`, but every corpus of `train` "
+            "has one; set its `tag`",
+        ),
+        (
+            "data: {train: {source: a, target: b, filters: {max_lenght: 9}}, validation_split: "
+            "0.1}\ntraining: {max_updates: 1}\n",
+            "c.yaml:1:48: data.train.filters.max_lenght: unknown key; did you mean max_length?",
+        ),
+        (
+            "data: {train: {source: a, target: b, filters: {max_length: 90}}, validation_split: "
+            "0.1, max_length: 9}\ntraining: {max_updates: 1}\n"
+            "model: {attention: {kind: location, query_embedding: true, max_positions: 50}}\n",
+            "c.yaml:3:60: `model.attention.max_positions: 50` is too small for `data.max_length: "
+            "90` and an end-of-sentence token: set it to 91, or `data.max_length` to 49",
+        ),
+        (
             RIGHT + "model: {tying: all}\ntokenizer: {joint: false}\n",
             "c.yaml:6:9: `model.tying: all` needs `tokenizer.joint: true`: both sides have the "
             "same subwords only in a joint vocabulary",

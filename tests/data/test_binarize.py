@@ -430,3 +430,9 @@ def test_the_tokenizer_does_not_learn_from_the_test_set(make_config, made, prepa
     prepare(make_config(texts, validation_split=0.2))
     prepare(make_config(texts, validation_split=0.2, test_split=0.2))
     assert made == ["train_tokenizers", "binarize"] * 2
+
+
+def test_a_split_without_test_pairs_is_an_error(prepare, make_config):
+    config = make_config(parallel_text(50), DEV, test_split=1e-9)
+    with pytest.raises(DataError, match=r"no test pair: data.test_split is too small. Raise it."):
+        prepare(config)

@@ -17,6 +17,7 @@ from nmt.data.corpus_weights import CorpusWeights
         ((2, 2, 3), (1.0, 1.0, 1.0), [3, 2, 2]),
         ((5, 0), (1.0, 9.0), [5, 0]),
         ((1000, 1), (1e-9, 1.0), [0, 1001]),
+        ((30, 10), (1e308, 1e308), [20, 20]),
     ],
 )
 def test_an_epoch_has_the_share_of_each_corpus(sizes, weights, counts):

@@ -161,12 +161,26 @@ def test_the_keys_of_a_corpus_cannot_change_within_a_run(listed, override, key):
             ["data.train=[{source: train.fr, target: train.en}]"],
             "has `dev` in the target language en",
         ),
-        (["data.train.0.tag=talk", "data.dev.1.tag=null"], "has a corpus in `dev` without `tag`"),
+        (["data.train.0.tag=talk", "data.dev.1.tag=null"], "has a corpus without `tag` in `dev`"),
     ],
 )
 def test_dev_has_what_train_has(listed, overrides, message):
     with pytest.raises(ConfigError, match=message):
         listed(*overrides)
+
+
+@pytest.mark.parametrize("limit", [1, 6])
+def test_long_sentences_beyond_the_part_of_dev_are_divided(listed, limit):
+    """The longest sentences are decoded first, also where validation does not translate them."""
+    part = ("training.validation.max_sentences=2", f"search.max_source_tokens={limit}")
+    run_directory = train(listed("training.max_updates=2", *part))
+    assert records(run_directory, "validation")
+
+
+def test_a_corpus_without_a_pair_in_an_epoch_is_reported(listed):
+    run_directory = train(listed("training.max_updates=2", "data.train.0.weight=0.000001"))
+    log = (run_directory.path / "train.log").read_text(encoding="utf-8")
+    assert "no epoch has a pair of train.fr (fr-en), because its weight is too small." in log
 
 
 def test_other_names_of_the_files_are_no_other_run(listed, tmp_path):

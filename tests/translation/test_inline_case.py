@@ -33,7 +33,7 @@ from nmt.tokenizers.letter_case import CASE_MARKS, END, FIRST, RUN, WORD
 from nmt.tokenizers.normalization import make_normalizer
 from nmt.tokenizers.tokenizer import EOS, UNK, TokenizerPair, open_tokenizer
 from nmt.tokenizers.words import SegmentedText
-from nmt.translation.segments import split_line
+from nmt.translation.segments import divide_line, split_line
 from nmt.translation.text_codec import TextCodec
 from nmt.translation.translator import Translator
 from nmt.translation.unknown_words import with_source_words
@@ -295,3 +295,16 @@ def test_other_programs_do_not_know_the_marks(bundle, tmp_path):
     with pytest.raises(ModelError, match=r"tokenizer\.case: keep"):
         write_onnx(bundle, tmp_path / "programs")
     assert not (tmp_path / "programs").exists()
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2, 5, 9, 200])
+def test_a_run_within_capitals_begins_with_their_mark(limit):
+    tokens = TOKENIZER.encode(f"a dog . {CAPITALS} {CAPITALS}")
+    divided = divide_line(TOKENIZER, tokens, limit)
+    assert [token for _, run in divided for token in tokens[run]] == tokens
+    assert all(len(marks) + len(tokens[run]) <= max(2, limit) for marks, run in divided)
+    begins = [run.start for _, run in divided]
+    capitals = tokens.index(MARKS[RUN])
+    assert [marks for marks, _ in divided] == [
+        [RUN] if begin > capitals else [] for begin in begins
+    ]

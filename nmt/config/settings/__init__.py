@@ -119,7 +119,8 @@ class Config(Settings):
             )
 
     def _attention_problems(self) -> Iterator[str]:
-        max_positions, max_length = self.model.max_source_tokens, self.data.max_length
+        max_positions = self.model.max_source_tokens
+        max_length = max(self.data.settings_of(corpus).max_length for corpus in self.data.train)
         tags = max(len(self.data.tags_of(corpus)) for corpus in self.data.train)
         if max_positions is not None and max_positions < max_length + tags:
             yield (

@@ -458,14 +458,14 @@ class DataSettings(FilterSettings, TextSettings):
                 f"has `{name}` {given} target language{shown}, but `train` has "
                 f"{', '.join(languages)}; set its `target_language` to one of them"
             )
-        if corpus.tag is None and self.requires_tag:
-            raise ValueError(
-                f"has a corpus in `{name}` without `tag`, but every corpus of `train` has one; set "
-                "one of theirs"
-            )
         if corpus.tag is not None and corpus.tag not in self.tags:
             raise ValueError(
                 f"has the tag {corpus.tag} in `{name}`, which no corpus of `train` has"
+            )
+        if corpus.tag is None and self.requires_tag:
+            raise ValueError(
+                f"has a corpus without `tag` in `{name}`, but every corpus of `train` has one; set "
+                "its `tag`"
             )
 
 
