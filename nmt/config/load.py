@@ -170,7 +170,7 @@ def _index_hint(path: KeyPath, name: str, length: int) -> str:
     """Return advice about a name that is no index of the list at a path."""
     key = ".".join(map(str, path))
     if name.lstrip("-").isdecimal():
-        return f"{key} has {length} elements, numbered from 0 to {length - 1}"
+        return f"{key} has no element {name}; they are numbered from 0 to {length - 1}"
     return (
         f"{key} is a list of {length}; write the number of an element from 0 after it, such as "
         f"{key}.0.{name}"

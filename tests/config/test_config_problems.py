@@ -245,8 +245,8 @@ def test_a_wrong_value_in_a_section(complaint, line, place, message):
         (
             "data: {train: {source: a, target: b, target_language: de}, dev: {source: a, target: "
             "b, target_language: fr}}\ntraining: {max_updates: 1}\n",
-            "c.yaml:1:1: data: has `dev` in the target language fr, but `train` has only de; set "
-            "its `target_language`",
+            "c.yaml:1:1: data: has `dev` in the target language fr, but `train` has de; set its "
+            "`target_language` to one of them",
         ),
         (
             "data: {train: {source: a, target: b, tag: web}, dev: {source: a, target: b}}\n"

@@ -228,8 +228,8 @@ def test_the_table_names_each_corpus(listed, capsys):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("data.train.2.weight=1", "data.train has 2 elements, numbered from 0 to 1"),
-        ("data.train.-1.weight=1", "data.train has 2 elements, numbered from 0 to 1"),
+        ("data.train.2.weight=1", "data.train has no element 2; they are numbered from 0 to 1"),
+        ("data.train.-1.weight=1", "data.train has no element -1; they are numbered from 0 to 1"),
         ("data.train.weight=1", "such as data.train.0.weight"),
         ("data.train.0.weight=null", "without `weight` (none: train.0); give each"),
         ("data.dev.0.target_language=fr", "has `dev` in the target language fr, but"),
