@@ -13,6 +13,7 @@ from nmt.config.load import load_config
 from nmt.config.serialize import dump_config
 from nmt.config.settings import Config
 from nmt.console import say, set_quiet, warn
+from nmt.data.binarize import held_out_path
 from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.errors import ResourceError, StoppedBySignal, UsageError
 from nmt.evaluation.metrics import ScorerOptions, make_scorer
@@ -304,6 +305,12 @@ def _train(
     trainer.train()
     if hint := early_end_hint(config.training, state, run.config_file):
         log.info(hint)
+    if data.manifest.test_pairs:
+        source, target = (held_out_path(run.data, "test", side) for side in ("source", "target"))
+        log.info(
+            f"to score the held-out test set: nmt translate -m {run.path} -i {source} | nmt score "
+            f"--ref {target}"
+        )
 
 
 def _log_start(

@@ -265,3 +265,11 @@ def test_a_manifest_of_an_earlier_release_has_no_parts(tiny):
     ).save(run_directory.data)
     train(tiny("training.max_updates=4"), resume=True)
     assert TokenizerPair.load(run_directory.tokenizer).source.size > 4
+
+
+def test_the_end_of_training_names_the_held_out_test_set(tiny):
+    run_directory = train(tiny("training.max_updates=2", "data.test_split=0.2"))
+    test = run_directory.data / "test.source.txt"
+    assert test.read_text(encoding="utf-8").count("\n") > 10
+    log = run_directory.log_text.read_text(encoding="utf-8")
+    assert f"nmt translate -m {run_directory.path} -i {test} | nmt score" in log
