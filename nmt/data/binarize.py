@@ -362,9 +362,10 @@ def warn_of_equal_files(inputs: Inputs) -> None:
     """Warn of corpora with one text on both sides, and of dev or test that is train."""
     for problem in equal_sides(inputs):
         warn(f"{problem}.")
-    texts = content_hashes(inputs)
+    train = set(content_hashes(inputs)["train.source"])
     for name in ("dev", "test"):
-        if texts.get(f"{name}.source") == texts["train.source"]:
+        texts = set(content_hashes(inputs).get(f"{name}.source", ()))
+        if texts and texts <= train:
             warn(
                 f"{name} is the same text as train ({_paths(inputs, name)}). Its scores will be "
                 "too high. Use another text."
@@ -372,12 +373,21 @@ def warn_of_equal_files(inputs: Inputs) -> None:
 
 
 def equal_sides(inputs: Inputs) -> list[str]:
-    """Return a sentence for each corpus with one text on both sides."""
-    texts = content_hashes(inputs)
+    """Return a sentence for train, dev and test if they have files with one text on both sides."""
+    equal = {
+        name: [
+            source.path
+            for source, target in zip(
+                inputs.get(f"{name}.source", ()), inputs.get(f"{name}.target", ()), strict=True
+            )
+            if (source.sha256, source.part) == (target.sha256, target.part)
+        ]
+        for name in ("train", "dev", "test")
+    }
     return [
-        f"source and target of {corpus} are the same text ({_paths(inputs, corpus)})"
-        for corpus in ("train", "dev", "test")
-        if texts.get(f"{corpus}.source") == texts.get(f"{corpus}.target", "absent")
+        f"source and target of {name} are the same text ({', '.join(paths)})"
+        for name, paths in equal.items()
+        if paths
     ]
 
 

@@ -180,10 +180,11 @@ class TmxReader(XmlReader):
         if not self._languages:
             return f"{self.file.path}: has no translation unit (<tu>) with a segment (<seg>)."
         wanted = " and ".join(map(repr, self.sides or ()))
+        names = [name for name, _ in self._languages.most_common()]
+        example = ", ".join(names[:2]) if len(names) > 1 else "en, de"
         return (
             f"{self.file.path}: no unit has both languages {wanted}; its languages are "
-            f"{listed([name for name, _ in self._languages.most_common()])}. "
-            "Name two of these, such as `sides: [en, de]`."
+            f"{listed(names)}. Name two of these, such as `sides: [{example}]`."
         )
 
     def _variant(self, side: str) -> str | None:

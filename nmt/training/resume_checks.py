@@ -109,7 +109,7 @@ def check_settings(
     )
 
 
-_CORPUS_KEYS = ("weight", "filters", "tag", "source_language", "target_language")
+_CORPUS_KEYS = ("target_language", "source_language", "tag", "weight", "filters")
 """The keys of the corpora of train that may not differ, because epochs and pairs depend on them."""
 
 

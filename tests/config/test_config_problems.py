@@ -249,6 +249,12 @@ def test_a_wrong_value_in_a_section(complaint, line, place, message):
             "`target_language` to one of them",
         ),
         (
+            "data: {train: {source: a, target: b, tag: web}, validation_split: 0.1}\n"
+            "tokenizer: {user_symbols: [<web>]}\ntraining: {max_updates: 1}\n",
+            "c.yaml:2:13: `tokenizer.user_symbols` has <web>, the tag of a corpus, which "
+            "no text may contain: remove it",
+        ),
+        (
             "data: {train: {source: a, target: b, tag: web}, dev: {source: a, target: b}}\n"
             "training: {max_updates: 1}\n",
             "c.yaml:1:1: data: has a corpus without `tag` in `dev`, but every corpus of `train` "

@@ -83,6 +83,12 @@ class Config(Settings):
         return self
 
     def _vocabulary_problems(self) -> Iterator[str]:
+        for tag in self.data.tags:
+            if f"<{tag}>" in self.tokenizer.user_symbols:
+                yield (
+                    f"`tokenizer.user_symbols` has <{tag}>, the tag of a corpus, which no text may "
+                    "contain: remove it"
+                )
         if self.tokenizer.joint:
             return
         if self.model.tying in ("source_target", "all"):
@@ -123,9 +129,10 @@ class Config(Settings):
         max_length = max(self.data.settings_of(corpus).max_length for corpus in self.data.train)
         tags = max(len(self.data.tags_of(corpus)) for corpus in self.data.train)
         if max_positions is not None and max_positions < max_length + tags:
+            room = f", {tags} more for tags" if tags else ""
             yield (
                 f"`model.attention.max_positions: {self.model.attention.max_positions}` is too "
-                f"small for `data.max_length: {max_length}`{f', {tags} tags' if tags else ''} and "
+                f"small for `data.max_length: {max_length}`{room} and "
                 f"an end-of-sentence token: set it to {max_length + tags + 1}, or "
                 f"`data.max_length` to {max_positions - tags}"
             )
