@@ -402,6 +402,13 @@ def _report_statistics(manifest: Manifest, exclude_overlap: bool) -> None:
             say(remark)
     for remark in overlap_remarks(manifest.overlap, exclude_overlap):
         say(remark)
+    validated = {part.languages[1] for part in manifest.dev.parts if part.pairs_kept}
+    trained = dict.fromkeys(part.languages[1] for part in manifest.train.parts)
+    if missing := [language for language in trained if language not in validated]:
+        warn(
+            f"dev has no pair into {', '.join(missing)}, so validation cannot judge that language. "
+            "Add a corpus to data.dev."
+        )
 
 
 def _check_limits(manifest: Manifest, data: DataSettings, tokenizers: TokenizerPair) -> None:

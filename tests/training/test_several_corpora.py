@@ -273,3 +273,8 @@ def test_the_end_of_training_names_the_held_out_test_set(tiny):
     assert test.read_text(encoding="utf-8").count("\n") > 10
     log = run_directory.log_text.read_text(encoding="utf-8")
     assert f"nmt translate -m {run_directory.path} -i {test} | nmt score" in log
+
+
+def test_a_language_that_dev_lacks_is_named(listed, capsys):
+    prepared(listed("data.dev.1.tag=null", "data.dev.1.target_language=en"))
+    assert "dev has no pair into de, so validation cannot judge" in capsys.readouterr().err
