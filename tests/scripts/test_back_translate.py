@@ -72,7 +72,7 @@ def test_the_whole_recipe_by_commands_of_our_own(real, tiny_config, mono, tmp_pa
     assert re.search(r"synthetic: \d pairs; \d blank or unreadable ones left out", printed.err)
     backward = load_config(folder / "backward.yaml")
     assert backward.data.train[0].source == (tmp_path / "train.en",)
-    assert backward.data.dev.target == (tmp_path / "dev.fr",)
+    assert backward.data.dev[0].target == (tmp_path / "dev.fr",)
     assert len(lines_of(folder / "synthetic.raw")) == 10
     sources, targets = (lines_of(folder / f"synthetic.{side}") for side in ("source", "target"))
     assert len(sources) == len(targets) > 0

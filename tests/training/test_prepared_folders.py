@@ -50,8 +50,8 @@ def test_a_text_is_known_by_content_and_not_by_time_or_place(make_config, run, m
     os.utime(tmp_path / "train.source", ns=(1, 1))
     moved = write_lines(tmp_path / "elsewhere", DEV[1])
     config = make_config(TRAIN, DEV)
-    dev = config.data.dev.model_copy(update={"target": (moved,)})
-    config = config.model_copy(update={"data": config.data.model_copy(update={"dev": dev})})
+    dev = config.data.dev[0].model_copy(update={"target": (moved,)})
+    config = config.model_copy(update={"data": config.data.model_copy(update={"dev": (dev,)})})
     manifest = prepare(config, run).manifest
     assert made == BOTH
     assert manifest.inputs != prepare(make_config(TRAIN, DEV), run).manifest.inputs
@@ -60,8 +60,8 @@ def test_a_text_is_known_by_content_and_not_by_time_or_place(make_config, run, m
 def test_an_unchanged_text_is_not_read_again(make_config, run, monkeypatch):
     config = make_config(TRAIN, DEV)
     prepare(config, run)
-    monkeypatch.setattr("nmt.data.manifest.sha256", None)
-    monkeypatch.setattr("nmt.data.manifest.count_lines", None)
+    monkeypatch.setattr("nmt.data.input_files.sha256", None)
+    monkeypatch.setattr("nmt.data.input_files.count_lines", None)
     assert len(prepare(config, run).train) == 100
 
 
@@ -93,7 +93,7 @@ def test_swapped_languages_are_refused_where_something_is_made(make_config, run,
     dev = {name: (path,) for name, path in texts.items()}
     languages = {"source_language": "fr", "target_language": "en"}
     data = config.data.model_copy(
-        update={"dev": config.data.dev.model_copy(update=dev), **languages}
+        update={"dev": (config.data.dev[0].model_copy(update=dev),), **languages}
     )
     right = config.model_copy(update={"data": data})
     swapped = {"source_language": "en", "target_language": "fr"}

@@ -226,8 +226,8 @@ def test_times_of_texts_are_kept_up_and_other_paths_leave_the_record_alone(confi
     assert found["train.source"][0]["path"] == str(tmp_path / "train.source")
     moved = write_lines(tmp_path / "elsewhere", DEV[1])
     other = config("two")
-    dev = other.data.dev.model_copy(update={"target": (moved,)})
-    other = other.model_copy(update={"data": other.data.model_copy(update={"dev": dev})})
+    dev = other.data.dev[0].model_copy(update={"target": (moved,)})
+    other = other.model_copy(update={"data": other.data.model_copy(update={"dev": (dev,)})})
     before = contents(tmp_path / "s")
     prepare(other)
     assert contents(tmp_path / "s") == before

@@ -8,6 +8,7 @@ from nmt import Constraints, Translator
 from nmt.bundles.bundle import load_bundle
 from nmt.bundles.onnx_export import _instructions
 from nmt.cli.app import run as run_command
+from nmt.tokenizers.source_tags import TagInventory
 
 KINDS = {
     "word": ("tokenizer.kind=word", "tokenizer.joint=false"),
@@ -72,7 +73,8 @@ def test_terms_and_texts_to_avoid_are_found_in_words(run):
 
 
 def test_a_description_says_how_words_are_divided(run):
-    tokenizer = load_bundle(run.best, "cpu").tokenizers.source
-    how = " ".join(_instructions(tokenizer))
+    bundle = load_bundle(run.best, "cpu")
+    tokenizer = bundle.tokenizers.source
+    how = " ".join(_instructions(tokenizer, TagInventory.of(bundle.config.data)))
     assert ("\\p{P}" in how) == (tokenizer.kind == "word")
     assert ("(SentencePiece) and append" in how) == (tokenizer.kind == "char")

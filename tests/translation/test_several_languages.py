@@ -144,7 +144,7 @@ def test_a_model_of_one_language_takes_its_own_and_no_tag(tiny_bundle):
 def test_where_every_corpus_has_a_tag_a_text_needs_one(model, tmp_path):
     bundle = load_bundle(model.best, torch.device("cpu"))
     settings = bundle.config.model_dump(mode="json", exclude_none=True)
-    for corpus in settings["data"]["train"]:
+    for corpus in (*settings["data"]["train"], *settings["data"]["dev"]):
         corpus["tag"] = "web"
     config = Config.model_validate(settings)
     parts = (bundle.model, bundle.tokenizers, config, bundle.length_ratio)
