@@ -23,7 +23,7 @@ from nmt.config.registry import LENGTH_PENALTIES
 from nmt.config.settings import SearchSettings
 from nmt.errors import UsageError
 from nmt.search.backpointers import Backpointers, SearchStep, attach_trees
-from nmt.search.constrained_selection import ConstrainedSelection
+from nmt.search.constrained_selection import CaseMarks, ConstrainedSelection
 from nmt.search.constraints import TokenConstraints
 from nmt.search.hypothesis import Hypothesis, remove_duplicates
 from nmt.search.logits_processors import LogitsProcessors
@@ -89,6 +89,7 @@ class BeamSearch:
             `[batch, beams, source_len]` numbers at each step.
         tree: Whether hypotheses carry their search tree, which takes time at the end.
         forbidden: The tokens that no translation has, besides PAD and BOS.
+        case: The case marks of the vocabulary, None without marks.
     """
 
     def __init__(
@@ -98,9 +99,11 @@ class BeamSearch:
         attention: bool = True,
         tree: bool = False,
         forbidden: Sequence[int] = (),
+        case: CaseMarks | None = None,
     ) -> None:
         self._model = model
         self._forbidden = forbidden
+        self._case = case
         self._settings = settings
         self._keeps_attention = attention
         self._keeps_tree = tree
@@ -198,7 +201,7 @@ class BeamSearch:
             max_lengths=max_lengths,
             finished=start.expand(-1, self._settings.beam_size) + DEAD,
             processors=LogitsProcessors.from_settings(
-                self._settings, constraints, source.device, self._forbidden
+                self._settings, constraints, source.device, self._forbidden, self._case
             ),
             selection=self._selection(source, lengths, max_lengths, constraints, numbers),
         )
@@ -217,8 +220,7 @@ class BeamSearch:
         if any(terms) and not is_beam_search:
             raise UsageError("terms require beam search. Remove sampling and groups.")
         if any(terms):
-            case = next(each.case for each in constraints or () if each.terms)
-            return ConstrainedSelection.for_phrases(settings.beam_size, terms, device, case)
+            return ConstrainedSelection.for_phrases(settings.beam_size, terms, device, self._case)
         if settings.sampling:
             rows = zip(source.tolist(), lengths.tolist(), strict=True)
             sources = [tokens[:length] for tokens, length in rows]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from nmt.errors import UsageError
-from nmt.search.constrained_selection import CaseMarks
 from nmt.search.target_vocabulary import MAX_CHARACTER_BYTES, Vocabulary, token_bytes
 from nmt.text.characters import JOINERS, find_unwritable, is_unspaced
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
@@ -315,14 +314,12 @@ class TokenConstraints:
         terms: The token ids of each phrase that it must contain.
         avoid: The texts that it must not contain, matched by characters.
         open_word: The spelling with which the text after the prefix begins, or None.
-        case: The case marks of the vocabulary, None without marks.
     """
 
     prefix: tuple[int, ...] = ()
     terms: tuple[tuple[int, ...], ...] = ()
     avoid: tuple[AvoidedText, ...] = ()
     open_word: OpenWord | None = None
-    case: CaseMarks | None = None
 
     @property
     def tokens(self) -> int:

@@ -10,6 +10,7 @@ from nmt.data.batches import pad_sources
 from nmt.model.kernels.batch_invariance import SOURCE_MULTIPLE
 from nmt.runtime.device import Runtime
 from nmt.search.beam import BeamSearch, Scorer
+from nmt.search.constrained_selection import CaseMarks
 from nmt.search.constraints import TokenConstraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.logits_processors import LengthLimits
@@ -30,6 +31,7 @@ def decode_corpus(
     on_decoded: Callable[[int], None] | None = None,
     numbers: Sequence[int] | None = None,
     forbidden: Sequence[int] = (),
+    case: CaseMarks | None = None,
 ) -> list[list[Hypothesis]]:
     """Return the `n_best` best hypotheses of each sentence, in the order of `sources`.
 
@@ -49,15 +51,16 @@ def decode_corpus(
         on_decoded: Called after each batch with its number of sentences.
         numbers: A number for each sentence, see `SampledSelection.for_sources`.
         forbidden: The tokens that no translation has, besides PAD and BOS.
+        case: The case marks of the vocabulary, None without marks.
     """
     found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
-    search = BeamSearch(model, settings, attention, tree, forbidden)
+    search = BeamSearch(model, settings, attention, tree, forbidden, case)
     with Evaluating(model), runtime.computing():
         for batch in batches(list(map(len, sources)), settings.batch_sentences):
             source, lengths = pad_sources([sources[i] for i in batch], SOURCE_MULTIPLE)
             wanted = [TokenConstraints() if constraints is None else constraints[i] for i in batch]
             longest = [
-                limits.max_length(len(sources[i]), each.tokens, settings.min_length)
+                limits.max_length(len(sources[i]), _forced_tokens(each, case), settings.min_length)
                 for i, each in zip(batch, wanted, strict=True)
             ]
             results = search.search(
@@ -76,7 +79,16 @@ def decode_corpus(
         freed = [replace(constraints[i], terms=()) for i in lost]
         those = [sources[i] for i in lost]
         again = decode_corpus(
-            model, those, settings, limits, runtime, attention, freed, tree, forbidden=forbidden
+            model,
+            those,
+            settings,
+            limits,
+            runtime,
+            attention,
+            freed,
+            tree,
+            forbidden=forbidden,
+            case=case,
         )
         for i, hypotheses in zip(lost, again, strict=True):
             found[i] = hypotheses
@@ -96,6 +108,7 @@ def decode_with_shortlist(
     on_decoded: Callable[[int], None] | None = None,
     numbers: Sequence[int] | None = None,
     forbidden: Sequence[int] = (),
+    case: CaseMarks | None = None,
 ) -> list[list[Hypothesis]]:
     """Return what `decode_corpus` does, with a shortlist for each sentence without constraints.
 
@@ -115,6 +128,8 @@ def decode_with_shortlist(
         numbers: A number for each sentence, on which samples depend.
         forbidden: The tokens that no translation has. The model with the shortlist forbids them
             itself.
+        case: The case marks of the vocabulary, which every shortlist has at the same positions.
+            None without marks.
     """
     wanted = [TokenConstraints()] * len(sources) if constraints is None else constraints
     found: list[list[Hypothesis]] = [[] for _ in sources]
@@ -137,12 +152,18 @@ def decode_with_shortlist(
             on_decoded,
             None if numbers is None else [numbers[i] for i in rows],
             () if scorer is shortlisted else forbidden,
+            case,
         )
         if scorer is shortlisted:
             hypotheses = shortlisted.in_tokens(inputs, hypotheses)
         for i, each_found in zip(rows, hypotheses, strict=True):
             found[i] = each_found
     return found
+
+
+def _forced_tokens(wanted: TokenConstraints, case: CaseMarks | None) -> int:
+    """Return the number of tokens that constraints need, one of them to end capitals."""
+    return wanted.tokens + int(case is not None and bool(wanted.terms))
 
 
 def _without_terms(

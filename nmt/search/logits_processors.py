@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nmt.config.settings import SearchSettings
 from nmt.data.manifest import LengthRatio
+from nmt.search.constrained_selection import CaseMarks
 from nmt.search.constraints import (
     AvoidedText,
     OpenWord,
@@ -84,6 +85,27 @@ class NoRepeat(LogitsProcessor):
         recent = tokens[..., tokens.shape[2] - self.order + 1 :].unsqueeze(2)
         is_repeated = (grams[..., :-1] == recent).all(3)
         _forbid_where(is_repeated, grams[..., -1], log_probabilities)
+
+
+@dataclass(frozen=True)
+class NoBareMark(LogitsProcessor):
+    """Ban on the end mark and on other case marks directly after a mark for capitals.
+
+    Attributes:
+        case: The case marks of the vocabulary.
+    """
+
+    case: CaseMarks
+
+    def mask(self, log_probabilities: Tensor, tokens: Tensor, step: int) -> None:
+        """See `LogitsProcessor.mask`."""
+        if step == 1:
+            return
+        marks = [*self.case.for_word, self.case.for_all]
+        after_mark = torch.isin(tokens[..., -1:], tokens.new_tensor(marks))
+        forbidden = [EOS, *marks, self.case.end]
+        values = log_probabilities[..., forbidden]
+        log_probabilities[..., forbidden] = values.masked_fill(after_mark, _FORBIDDEN)
 
 
 @dataclass(frozen=True)
@@ -201,6 +223,7 @@ class LogitsProcessors:
         constraints: Sequence[TokenConstraints] | None,
         device: torch.device,
         forbidden: Sequence[int] = (),
+        case: CaseMarks | None = None,
     ) -> "LogitsProcessors":
         """Return the processors for settings and constraints.
 
@@ -209,10 +232,13 @@ class LogitsProcessors:
             constraints: The constraints of each sentence. None: there are none.
             device: The device of the search.
             forbidden: The tokens that no translation has, besides PAD and BOS.
+            case: The case marks of the vocabulary, None without marks.
         """
         processors: list[LogitsProcessor] = [MinimumLength(max(1, settings.min_length))]
         if settings.no_repeat_ngram:
             processors.append(NoRepeat(settings.no_repeat_ngram))
+        if case is not None:
+            processors.append(NoBareMark(case))
         constraints = constraints or ()
         if any(constraint.avoid for constraint in constraints):
             processors.append(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nmt.search.constrained_selection import CaseMarks
-from nmt.tokenizers.letter_case import CASE_MARKS, CaseRestorer
+from nmt.tokenizers.letter_case import CASE_MARKS, FIRST, CaseRestorer
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 
 _SPACE = "▁"
@@ -170,12 +170,32 @@ def vocabulary_after(vocabulary: Vocabulary, tokens: Sequence[int]) -> Vocabular
     return vocabulary if vocabulary.case is None else vocabulary.case.following(vocabulary, tokens)
 
 
+@lru_cache(maxsize=4)
 def find_case_marks(tokenizer: Tokenizer) -> CaseMarks | None:
     """Return the case marks of a tokenizer, None where it has none."""
     if not tokenizer.case_marks:
         return None
     first, word, run, end = tokenizer.ids(CASE_MARKS)
-    return CaseMarks((first, word), run, end)
+    pieces = Vocabulary.from_tokenizer(tokenizer).pieces
+    has_letters = [_has_letters(tokenizer.make_restorer(), piece) for piece in pieces]
+    spelled = {
+        token
+        for token, piece in enumerate(pieces)
+        if not (token in _SPECIAL_TOKENS or token in tokenizer.case_marks or _is_byte(piece))
+    }
+    unchanged = frozenset(token for token in spelled if not has_letters[token])
+    ends_mark = [
+        token in _SPECIAL_TOKENS or (token in spelled and has_letters[token])
+        for token in range(len(pieces))
+    ]
+    return CaseMarks((first, word), run, end, torch.tensor(ends_mark), unchanged)
+
+
+def _has_letters(restorer: CaseRestorer, piece: str) -> bool:
+    """Return whether a subword has a letter, which a mark before it would make a capital."""
+    restorer.mark(FIRST)
+    restorer.read(piece)
+    return restorer.state[0] is None
 
 
 @lru_cache(maxsize=12)

@@ -24,6 +24,7 @@ from nmt.runtime.device import Runtime
 from nmt.runtime.distributed import SINGLE_PROCESS, Ranks
 from nmt.search.decode_corpus import decode_corpus
 from nmt.search.logits_processors import LengthLimits
+from nmt.search.target_vocabulary import find_case_marks
 from nmt.text.characters import normalize_for_comparison
 from nmt.training.data_preparation import DevGroup, PreparedData
 from nmt.translation.segments import divide_line
@@ -253,6 +254,7 @@ class Validator:
                 self._runtime,
                 on_decoded=on_decoded,
                 forbidden=sorted(self._tokenizers.target.added_control_ids),
+                case=find_case_marks(self._tokenizers.target),
             )
         )
         texts = [

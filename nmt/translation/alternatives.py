@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nmt.config.settings import SearchSettings
 from nmt.runtime.device import Runtime
+from nmt.search.constrained_selection import CaseMarks
 from nmt.search.constraints import TokenConstraints
 from nmt.search.decode_corpus import Evaluating, decode_corpus
 from nmt.search.forced_decoding import ForcedPair, UnrollableModel, force_decode, make_forced_batch
@@ -50,6 +51,7 @@ class TargetPosition:
         runtime: The device and precision.
         marks: The tokens that are no alternatives by themselves, only with the token after them.
         forbidden: The tokens that no translation has, besides PAD and BOS.
+        case: The case marks of the vocabulary, None without marks.
     """
 
     model: Any
@@ -60,6 +62,7 @@ class TargetPosition:
     runtime: Runtime
     marks: frozenset[int] = frozenset()
     forbidden: Sequence[int] = ()
+    case: CaseMarks | None = None
 
     def onwards(
         self, fits: Callable[[int], bool], count: int
@@ -112,6 +115,7 @@ class TargetPosition:
             attention=True,
             constraints=[TokenConstraints((*self.prefix, *tokens)) for tokens in beginnings],
             forbidden=self.forbidden,
+            case=self.case,
         )
         return [best for best, *_ in found]
 

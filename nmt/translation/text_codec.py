@@ -13,7 +13,6 @@ from nmt.search.constraints import (
 )
 from nmt.search.forced_decoding import ForcedPair
 from nmt.search.hypothesis import Hypothesis
-from nmt.search.target_vocabulary import find_case_marks
 from nmt.tokenizers.letter_case import find_closing_mark
 from nmt.tokenizers.source_tags import tag_ids, tag_name
 from nmt.tokenizers.tokenizer import UNK, TokenizerPair
@@ -187,7 +186,6 @@ class TextCodec:
             terms if pieces == 1 else (),
             avoid,
             open_word,
-            find_case_marks(target) if terms else None,
         )
         return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
 

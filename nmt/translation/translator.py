@@ -25,6 +25,7 @@ from nmt.search.head_attentions import (
 )
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.logits_processors import LengthLimits
+from nmt.search.target_vocabulary import find_case_marks
 from nmt.text.scripts import Scripts
 from nmt.tokenizers.source_tags import TagSelection
 from nmt.tokenizers.tokenizer import TokenizerPair
@@ -432,6 +433,7 @@ class Translator:
             self._runtime,
             target.case_marks if words else frozenset(),
             self._forbidden,
+            find_case_marks(target),
         )
         spell, translate = self._codec.spell_alternative, partial(self._codec.translations, segment)
         return find_alternatives(position, target, spell, translate, count, words)
@@ -485,6 +487,7 @@ class Translator:
             on_decoded,
             numbers or None,
             self._forbidden,
+            find_case_marks(self._bundle.tokenizers.target),
         )
 
     def _max_segment_tokens(self, settings: SearchSettings) -> int:

@@ -1,6 +1,8 @@
 """Translation with case marks: none is written, and constraints hold in the letters as written."""
 
 import json
+import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -82,7 +84,7 @@ def translator(bundle):
     return Translator.load(bundle, device="cpu", threads=1)
 
 
-def writer(bundle, path, pieces):
+def writer(bundle, path, pieces, end=-1.0):
     """A translator whose model prefers some subwords, the first most, whatever the source is."""
     loaded = load_bundle(bundle, torch.device("cpu"))
     with torch.no_grad():
@@ -91,7 +93,7 @@ def writer(bundle, path, pieces):
         loaded.model.output_bias.fill_(-30.0)
         for rank, token in enumerate(TOKENIZER.ids(pieces)):
             loaded.model.output_bias[token] = -0.01 * rank
-        loaded.model.output_bias[EOS] = -1.0
+        loaded.model.output_bias[EOS] = end
     save_bundle(loaded, path / "writer", {})
     return Translator.load(path / "writer", device="cpu", threads=1)
 
@@ -149,6 +151,89 @@ def test_a_term_is_written_as_given(translator, term):
     (translation,) = translator.translate([CAPITALS], constraints=[Constraints(terms=(term,))])
     assert term in translation.text
     assert not translation.missed
+
+
+def randomize(model, seed):
+    """Draw other weights, with which translations have many marks and end as soon as they may."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0, 1.0)
+        model.output_bias[list(MARKS.values())] += 5.0
+        model.output_bias[EOS] += 25.0
+
+
+def bare_marks(tokens):
+    """The marks for capitals with another mark or the end directly after them."""
+    return [
+        mark for mark, after in pairwise(tokens) if mark in CAPITAL_MARKS and after in MARKS_AND_END
+    ]
+
+
+CAPITAL_MARKS = (FIRST, WORD, RUN)
+MARKS_AND_END = (*CASE_MARKS, "</s>")
+PREFIXES = ["", "", "", "THE BLACK", "The", "the NASA", "THE "]
+TERMS = ["NASA", "MAT", "the", "The cat", "dog", "NEW YORK", "iPhone", "a", "A", "LE", "."]
+
+
+@pytest.mark.parametrize("beam_size", [1, 2, 3, 8])
+@pytest.mark.parametrize(
+    "tokenizer", [TOKENIZER, LETTERS, WORDS], ids=["bytes", "letters", "words"]
+)
+def test_every_term_is_placed_with_every_beam(tiny_bundle, tmp_path, tokenizer, beam_size):
+    bundle = make_bundle(tiny_bundle, tmp_path / "bundle", tokenizer)
+    translator = Translator.load(bundle, device="cpu", threads=1)
+    for seed in range(5):
+        randomize(translator.model, seed)
+        chosen = random.Random(seed)
+        constraints = [
+            Constraints(
+                chosen.choice(PREFIXES),
+                tuple(chosen.sample(TERMS, chosen.randint(1, 3))),
+                open_end=chosen.random() < 0.2,
+            )
+            for _ in range(8)
+        ]
+        texts = [CAPITALS, "Le chat", "UN chien dort", "le"] * 2
+        found = translator.translate(texts, constraints=constraints, beam_size=beam_size)
+        for wanted, translation in zip(constraints, found, strict=True):
+            assert translation.finished
+            assert not translation.missed
+            assert translation.text.startswith(wanted.prefix.strip())
+            assert all(term in translation.text for term in wanted.terms)
+            assert not bare_marks(translation.tokens)
+        (alone,) = translator.translate(texts[:1], constraints=constraints[:1], beam_size=beam_size)
+        assert alone.tokens == found[0].tokens
+
+
+@pytest.mark.parametrize("beam_size", [1, 2, 3, 5, 8])
+def test_capitals_end_before_a_term_in_small_letters(bundle, tmp_path, beam_size):
+    translator = writer(bundle, tmp_path, ["▁the", "▁in"], end=1.0)
+    constraints = [Constraints("THE BLACK", terms=("cat", "dog"))]
+    (found,) = translator.translate(
+        [CAPITALS], constraints=constraints, beam_size=beam_size, max_length=1
+    )
+    assert found.finished
+    assert {"THE", "cat", "dog"} <= set(found.text.split())
+    assert found.tokens.count(END) == 1
+
+
+@pytest.mark.parametrize("beam_size", [1, 2, 3, 5, 8])
+def test_a_model_that_repeats_a_mark_writes_the_terms(bundle, tmp_path, beam_size):
+    translator = writer(bundle, tmp_path, [WORD, "▁the"], end=1.0)
+    constraints = [Constraints(terms=("NASA", "MAT"))]
+    (found,) = translator.translate([CAPITALS], constraints=constraints, beam_size=beam_size)
+    assert found.finished
+    assert {"NASA", "MAT"} <= set(found.text.split())
+
+
+@pytest.mark.parametrize("options", [{"beam_size": 8}, {"sampling": True, "beam_size": 8}])
+def test_no_mark_is_bare(bundle, tmp_path, options):
+    translator = writer(bundle, tmp_path, [*CASE_MARKS, "▁the"])
+    found = translator.translate([CAPITALS, "Le chat", "un"], n_best=8, **options)
+    written = [each.tokens for translation in found for each in translation.n_best]
+    assert any(mark in tokens for tokens in written for mark in CAPITAL_MARKS)
+    assert not any(map(bare_marks, written))
 
 
 def test_a_term_in_small_letters_does_not_begin_after_a_mark():
