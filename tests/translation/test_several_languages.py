@@ -473,6 +473,7 @@ def test_a_model_in_one_file_keeps_them(model, tmp_path):
     assert texts(packed.translate([TEXT])) == ["trois quatre"]
 
 
+@pytest.mark.slow
 def test_onnx_programs_translate_into_the_language_of_the_tag(model, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
     pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
