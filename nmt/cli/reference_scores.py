@@ -273,7 +273,7 @@ class ReferenceScoring:
                 print(row(position, system.name, scores))
 
     def _sentences(self, system: "System") -> list[dict[str, float]]:
-        """Return the scores of each line, by metric. A group has BLEU of its own tokenizer."""
+        """Return the scores of each line, by metric. BLEU uses the tokenizer of each group."""
         from nmt.evaluation.group_scores import segment_scores
 
         return segment_scores(

@@ -266,7 +266,9 @@ class CorpusReport(Record):
 
 
 def name_line(parts: Sequence[PartReport], line: int) -> str:
-    """Return the place of a line: its number, or the corpus and the number of several corpora.
+    """Return the place of a line: its number, for several corpora with the name of the corpus.
+
+    Corpora with the same file, such as the source of two languages, have their languages too.
 
     Args:
         parts: The corpora.
@@ -277,7 +279,8 @@ def name_line(parts: Sequence[PartReport], line: int) -> str:
     part = max(
         (part for part in parts if part.first_line <= line), key=lambda part: part.first_line
     )
-    return f"{part.name}:{line - part.first_line + 1}"
+    has_own_name = [other.name for other in parts].count(part.name) == 1
+    return f"{part.name if has_own_name else part.title}:{line - part.first_line + 1}"
 
 
 class OverlapReport(Record):

@@ -246,7 +246,7 @@ def segment_scores(
     Args:
         system: The translation.
         options: The options of the scores.
-        groups: The lines of each group, which has BLEU of its own tokenizer; none: one group.
+        groups: The lines of each group. BLEU uses the tokenizer of the group. None: one group.
         tokenizers: The tokenizer of BLEU for each label.
     """
     rows: list[dict[str, float]] = [{} for _ in system.hypotheses]

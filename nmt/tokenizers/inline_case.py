@@ -268,30 +268,6 @@ def learn_tokenizer(
 ) -> bytes:
     """Return the file of a tokenizer learned from lines, with case marks where settings say so.
 
-    The arguments and errors are those of `learn_inline_case`.
-
-    Args:
-        settings: The settings of the tokenizer.
-        normalizer: The normalization from `make_normalizer`.
-        lines: The training text.
-        text_name: The name of the text in errors, such as `the source`.
-        language: The code of the language. None where there are several.
-    """
-    if settings.case == "inline":
-        return learn_inline_case(settings, normalizer, lines, text_name, language)
-    model: bytes = TOKENIZERS.resolve(settings.kind).learn(settings, normalizer, lines, text_name)
-    return model
-
-
-def learn_inline_case(
-    settings: TokenizerSettings,
-    normalizer: Any,
-    lines: Iterable[str],
-    text_name: str,
-    language: str | None,
-) -> bytes:
-    """Return the file of a tokenizer with inline casing, learned from lines.
-
     The vocabulary has the size of the settings, and the case marks.
 
     Args:
@@ -305,13 +281,16 @@ def learn_inline_case(
         ConfigError: The size does not fit the text.
         DataError: The kind of tokenizer cannot learn from the text.
     """
+    learn: Callable[..., bytes] = TOKENIZERS.resolve(settings.kind).learn
+    if settings.case != "inline":
+        return learn(settings, normalizer, lines, text_name)
     known = find_language(language)
     is_turkic = known is not None and known.code in _TURKIC_LANGUAGES
     case = make_letter_case(
         is_turkic, settings.kind == "word", _longest_first(settings.user_symbols)
     )
     small = (case.split(line)[0] for line in lines)
-    model = TOKENIZERS.resolve(settings.kind).learn(settings, normalizer, small, text_name)
+    model = learn(settings, normalizer, small, text_name)
     return add_case_marks(model, settings.kind, _TURKIC if is_turkic else _GENERAL, CASE_MARKS)
 
 

@@ -241,7 +241,7 @@ def _marks(words: Sequence[_Word]) -> Iterator[tuple[int, str]]:
     """Yield the marks of words, each with the index of its word.
 
     Words in capitals in a row, two of them longer than a letter, have one mark. `A BMX bike` has no
-    such row, because most sentences with `A` or `I` as their first word go on in small letters.
+    such row, because small letters follow most sentences' first word `A` or `I`.
     """
     in_capitals = False
     for capitals, group in groupby(words, lambda word: word.capitals):

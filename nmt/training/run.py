@@ -371,7 +371,7 @@ def _choose_bleu_tokenizer(
     previous = state.bleu_tokenizer or (_DEFAULT_TOKENIZER if state.update else "")
     groups = data.dev_groups.values()
     languages = {group.target_language for group in groups} or {config.data.target_language}
-    # Each of several language pairs has a tokenizer of its own: see `Validator`.
+    # `Validator` chooses the tokenizers of several language pairs.
     language = languages.pop() if len(languages) == 1 else None
     tokenizer = bleu_tokenizer(language, log.warn) or _DEFAULT_TOKENIZER
     if previous and previous != tokenizer:

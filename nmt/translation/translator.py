@@ -274,7 +274,7 @@ class Translator:
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
             raise UsageError("translate needs a list of texts: translate([text])")
         settings = override(self.settings, overrides)
-        wishes = constraints_of_texts(len(texts), constraints)
+        given = constraints_of_texts(len(texts), constraints)
         if draw_numbers is not None and (
             len(draw_numbers) != len(texts) or min(draw_numbers, default=0) < 0
         ):
@@ -285,7 +285,7 @@ class Translator:
         limit = self._max_segment_tokens(settings)
         selections = self.tagging.select(texts, tags)
         segments_of_texts = self._codec.segments(
-            texts, limit, wishes, draw_numbers, self.tagging.names(selections)
+            texts, limit, given, draw_numbers, self.tagging.names(selections)
         )
         segments = [segment for segments in segments_of_texts for segment in segments]
         hypotheses = self._search(segments, settings, attention, tree, on_decoded)
@@ -307,9 +307,9 @@ class Translator:
         return [
             checked(
                 joined(list(islice(in_order, len(segments))), distinct),
-                self._codec.written(wish.terms) if text.strip() else {},
+                self._codec.written(wanted.terms) if text.strip() else {},
             )
-            for text, segments, wish in zip(texts, segments_of_texts, wishes, strict=True)
+            for text, segments, wanted in zip(texts, segments_of_texts, given, strict=True)
         ]
 
     def find_problem(self, constraints: Constraints) -> str | None:
@@ -418,9 +418,9 @@ class Translator:
             return []
         target = self._bundle.tokenizers.target
         if isinstance(prefix, str):
-            wish = Constraints(prefix)  # refuses characters that cannot be written
-            prefix_tokens = target.encode(wish.prefix)
-            segment = replace(segment, prefix=self._codec.unknown_prefix(wish))
+            wanted = Constraints(prefix)  # refuses characters that cannot be written
+            prefix_tokens = target.encode(wanted.prefix)
+            segment = replace(segment, prefix=self._codec.unknown_prefix(wanted))
         else:
             prefix_tokens = target.ids(prefix)
         limits = LengthLimits(self._bundle.length_ratio, settings.max_length)

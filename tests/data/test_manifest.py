@@ -2,6 +2,7 @@ import pytest
 
 from nmt.config.settings import CorpusSettings
 from nmt.data.input_files import changed_texts, describe_inputs
+from nmt.data.manifest import PartReport, name_line
 from nmt.errors import DataError
 
 
@@ -36,3 +37,20 @@ def test_names_that_cannot_be_are_explained(texts, name, message, known_before):
         known = {"train.source": (file.model_copy(update={"path": name}),)}
     with pytest.raises(DataError, match=message):
         describe_inputs(corpus(name, "b"), known)
+
+
+def test_a_line_names_its_corpus_where_there_are_several():
+    def part(name, target, first_line):
+        return PartReport(
+            name=name,
+            languages=("en", target),
+            tags=(),
+            pairs_read=9,
+            pairs_kept=9,
+            first_line=first_line,
+        )
+
+    one, two, same = part("a.en", "de", 1), part("b.en", "de", 11), part("a.en", "fr", 21)
+    assert name_line((one,), 7) == "7"
+    assert [name_line((one, two), line) for line in (10, 11)] == ["a.en:10", "b.en:1"]
+    assert name_line((one, two, same), 22) == "a.en (en-fr):2"

@@ -11,7 +11,7 @@ from nmt.config.settings import TokenizerSettings
 from nmt.config.settings import tokenizer as tokenizer_settings
 from nmt.errors import ModelError
 from nmt.tokenizers import inline_case, sentencepiece_model
-from nmt.tokenizers.inline_case import learn_inline_case
+from nmt.tokenizers.inline_case import learn_tokenizer
 from nmt.tokenizers.letter_case import CASE_MARKS, CaseRestorer, make_letter_case
 from nmt.tokenizers.normalization import make_normalizer
 from nmt.tokenizers.sentencepiece_model import read_case_rule, read_tokenizer_kind
@@ -32,7 +32,7 @@ def learn(kind="bpe", normalization="composed", language=None, **changes):
         {"kind": kind, "vocab_size": 420, "case": "inline", **changes}
     )
     normalizer = make_normalizer(normalization, language)
-    model = learn_inline_case(chosen, normalizer, iter(LINES), "the source", language)
+    model = learn_tokenizer(chosen, normalizer, iter(LINES), "the source", language)
     return open_tokenizer(model, kind)
 
 

@@ -11,7 +11,7 @@ from parallel_texts import parallel_text
 from nmt.config.settings import TokenizerSettings
 from nmt.config.settings.tokenizer import SubwordSamplingSettings
 from nmt.data.binary_dataset import Corpus, CorpusWriter
-from nmt.tokenizers.inline_case import learn_inline_case
+from nmt.tokenizers.inline_case import learn_tokenizer
 from nmt.tokenizers.normalization import make_normalizer
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD, TokenizerPair, open_tokenizer
 from nmt.training.batch_loader import BatchLoader
@@ -104,7 +104,7 @@ def inline_case_loader(folder, capitals, sampling=OFF):
     sources = [f"The small river {number} runs to Paris" for number in range(PAIRS)]
     chosen = TokenizerSettings.model_validate({"case": "inline", "vocab_size": 320})
     normalizer = make_normalizer("composed")
-    model = learn_inline_case(chosen, normalizer, iter(sources), "train", None)
+    model = learn_tokenizer(chosen, normalizer, iter(sources), "train", None)
     tokenizer = open_tokenizer(model)
     with CorpusWriter(folder / "inline", tokenizer.size) as writer:
         for line, ids in enumerate(tokenizer.encode_batch(sources), 1):

@@ -30,7 +30,7 @@ from nmt.search.constraints import (
 )
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.target_vocabulary import Vocabulary, find_case_marks, vocabulary_after
-from nmt.tokenizers.inline_case import learn_inline_case
+from nmt.tokenizers.inline_case import learn_tokenizer
 from nmt.tokenizers.letter_case import CASE_MARKS, END, FIRST, RUN, WORD
 from nmt.tokenizers.normalization import make_normalizer
 from nmt.tokenizers.tokenizer import EOS, UNK, TokenizerPair, open_tokenizer
@@ -51,7 +51,7 @@ CAPITALS = "LE CHAT NOIR EST SUR LE TAPIS ."
 
 def learn(**changes):
     chosen = TokenizerSettings.model_validate({"case": "inline", "vocab_size": 330, **changes})
-    model = learn_inline_case(chosen, make_normalizer("composed"), iter(LINES), "train", None)
+    model = learn_tokenizer(chosen, make_normalizer("composed"), iter(LINES), "train", None)
     return open_tokenizer(model)
 
 

@@ -241,10 +241,6 @@ TrainCorpora = Annotated[tuple[TrainCorpusSettings, ...], Strict(False), OneOrMo
 """One corpus to train on, or a list of them."""
 
 
-def _given_or_default(language: str | None, default: str) -> str:
-    return default if language is None else language
-
-
 def _check_prefixes(prefixes: tuple[str, ...]) -> tuple[str, ...]:
     if not all(prefix.strip() for prefix in prefixes):
         raise ValueError(
@@ -367,8 +363,8 @@ class DataSettings(FilterSettings, TextSettings):
     def languages_of(self, corpus: CorpusSettings) -> Sides:
         """Return the source and target language of a corpus."""
         return (
-            _given_or_default(corpus.source_language, self.source_language),
-            _given_or_default(corpus.target_language, self.target_language),
+            corpus.source_language or self.source_language,
+            corpus.target_language or self.target_language,
         )
 
     def tags_of(self, corpus: CorpusSettings) -> tuple[str, ...]:

@@ -121,11 +121,11 @@ class TokenizerSettings(Settings):
         ge=0.0,
         le=1.0,
         description="`case: inline` only: share of the training pairs that are read in capitals, "
-        "other ones in each epoch. The model so learns to translate text in capitals, into "
+        "other ones in each epoch. The model learns to translate text in capitals into "
         "capitals. Not with guided alignment, which links the words as written.",
     )
     user_symbols: Annotated[tuple[str, ...], Strict(False), AfterValidator(_check_user_symbols)] = (
-        Field((), description="Symbols that are always one subword, such as <2de>.")
+        Field((), description="Symbols that are always one subword, such as <br>.")
     )
     sampling: SubwordSamplingSettings = Field(
         default_factory=SubwordSamplingSettings,
